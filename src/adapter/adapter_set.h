@@ -1,0 +1,64 @@
+// All adapters of a model: created or loaded, attached, saved, merged.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapter/lokr.h"
+#include "adapter/lycoris_config.h"
+#include "nn/module_info.h"
+
+namespace omnigen::adapter {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor value;
+};
+
+class AdapterSet {
+ public:
+  // Fresh factors, float32, drawn from (seed, "adapter", name); attached to the tree's linear layers where
+  // `linear` is set.
+  AdapterSet(const LycorisConfig& config, const nn::ModuleTree& tree, uint64_t seed,
+             at::Device device = at::kCPU);
+
+  // Trained leaves in the order of the file's optimizer: per module lokr_w1[_a, _b], lokr_w2[_a, _b].
+  std::vector<NamedTensor> parameters() const;
+  int64_t num_parameters() const;
+  size_t num_modules() const { return adapters_.size(); }
+  // Trained leaves of the modules whose path begins with `prefix` (activation checkpointing).
+  std::vector<at::Tensor> parameters_below(const std::string& prefix) const;
+
+  // Output scale of every adapter; 1 in training, 0 for the untouched model.
+  void set_multiplier(double multiplier);
+  double multiplier() const { return multiplier_; }
+
+  // LyCORIS names and tensors (`lycoris_layers_0_self_attn_to_q.lokr_w1`, `.alpha`, …).
+  std::map<std::string, at::Tensor> state_dict(at::ScalarType dtype) const;
+  // `values` as state_dict() gives them, or with EMA values in place. Errors: DataError listing missing,
+  // unexpected and mis-shaped tensors.
+  void load_state_dict(const std::map<std::string, at::Tensor>& values, const std::string& where);
+
+  // delta_weight [out, in] of one module in float32, scale applied once.
+  at::Tensor delta_weight(size_t module) const;
+  // Adds every delta to its layer's weight: in float32, rounded once to the weight's dtype.
+  void merge_into(nn::ModuleTree& tree) const;
+
+  struct Entry {
+    std::string module_name;
+    std::string lycoris_name;
+    std::shared_ptr<LokrFactors> factors;
+  };
+  const std::vector<Entry>& entries() const { return adapters_; }
+
+ private:
+  std::vector<Entry> adapters_;
+  double multiplier_ = 1.0;
+};
+
+}  // namespace omnigen::adapter

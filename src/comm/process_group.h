@@ -1,0 +1,43 @@
+// Collectives over the ranks of a job. Every member is collective unless it says otherwise.
+//
+// Errors: CommError on failure or when the watchdog's limit is passed.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace omnigen::comm {
+
+class ProcessGroup {
+ public:
+  ProcessGroup() = default;
+  virtual ~ProcessGroup() = default;
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
+
+  virtual int rank() const = 0;  // not collective
+  virtual int size() const = 0;  // not collective
+  bool is_root() const { return rank() == 0; }
+
+  // Sum over ranks, in place, on the group's device. dtype float32, float64 or int64, contiguous.
+  virtual void all_reduce_sum(at::Tensor& tensor) = 0;
+  // Rank `root`'s values to everybody, in place. Any dtype, contiguous.
+  virtual void broadcast(at::Tensor& tensor, int root) = 0;
+  virtual void barrier() = 0;
+
+  // Host data: never on the GPU, also under NCCL.
+  virtual std::string broadcast_bytes(const std::string& bytes, int root) = 0;
+  // Every rank's bytes, in rank order, on every rank.
+  virtual std::vector<std::string> all_gather_bytes(const std::string& bytes) = 0;
+  virtual double all_reduce_max(double value) = 0;
+  virtual double all_reduce_sum(double value) = 0;
+
+  // True if `value` is true on every rank.
+  bool all_agree(bool value) { return all_reduce_max(value ? 0.0 : 1.0) == 0.0; }
+  bool any(bool value) { return all_reduce_max(value ? 1.0 : 0.0) != 0.0; }
+};
+
+}  // namespace omnigen::comm

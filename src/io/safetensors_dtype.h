@@ -1,0 +1,14 @@
+// Names of element types in safetensors headers.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+namespace omnigen::io {
+
+// Errors: DataError naming `where` for a type this build cannot hold.
+at::ScalarType dtype_from_name(const std::string& name, const std::string& where);
+std::string dtype_name(at::ScalarType dtype);
+
+}  // namespace omnigen::io

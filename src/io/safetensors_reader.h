@@ -1,0 +1,68 @@
+// Tensors of a safetensors file, memory-mapped: nothing is read before it is used.
+//
+// Source: huggingface/safetensors README.md, "Format".
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace omnigen::io {
+
+struct TensorInfo {
+  at::ScalarType dtype = at::kFloat;
+  std::vector<int64_t> shape;
+  uint64_t begin = 0;  // bytes from the start of the data section
+  uint64_t end = 0;
+};
+
+class SafetensorsReader {
+ public:
+  // Errors: DataError when the file is missing, truncated or not a valid safetensors file.
+  explicit SafetensorsReader(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  bool contains(const std::string& name) const { return tensors_.contains(name); }
+
+  // A view of the mapping, which lives as long as any tensor made from it. Writing to it changes this
+  // process only (the mapping is private). Errors: DataError for an unknown name.
+  at::Tensor tensor(const std::string& name) const;
+
+ private:
+  struct Mapping;
+
+  void parse_header();
+  void check_layout(uint64_t data_bytes) const;
+
+  std::filesystem::path path_;
+  std::shared_ptr<Mapping> mapping_;
+  uint64_t data_offset_ = 0;
+  std::map<std::string, TensorInfo> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+// The tensors of a model folder: `<base>.safetensors`, or the shards that `<base>.safetensors.index.json`
+// names.
+class SafetensorsFolder {
+ public:
+  // Errors: DataError when neither is there, or a shard is missing or truncated.
+  SafetensorsFolder(const std::filesystem::path& folder, const std::string& base);
+
+  std::vector<std::string> names() const;
+  const TensorInfo& info(const std::string& name) const;
+  at::Tensor tensor(const std::string& name) const;
+  bool contains(const std::string& name) const { return owner_.contains(name); }
+  const std::vector<SafetensorsReader>& files() const { return files_; }
+
+ private:
+  std::vector<SafetensorsReader> files_;
+  std::map<std::string, size_t> owner_;
+};
+
+}  // namespace omnigen::io

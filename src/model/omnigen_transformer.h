@@ -1,0 +1,58 @@
+// The OmniGen transformer (arXiv:2409.11340) on packed, maskless micro-batches.
+//
+// Source: diffusers models/transformers/transformer_omnigen.py; VectorSpaceLab/OmniGen OmniGen/model.py.
+#pragma once
+
+#include <torch/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/packed_sample.h"
+#include "model/transformer_config.h"
+#include "nn/module_info.h"
+
+namespace omnigen::model {
+
+class OmniGenTransformer {
+ public:
+  // Weights by diffusers name (weight_map.h), already in compute dtype and on the device.
+  OmniGenTransformer(const TransformerConfig& config, std::map<std::string, at::Tensor> weights);
+  ~OmniGenTransformer();
+  OmniGenTransformer(const OmniGenTransformer&) = delete;
+  OmniGenTransformer& operator=(const OmniGenTransformer&) = delete;
+
+  // Predicted velocities x1 - x0, one per sample. Shapes: [C, h, w] each, float32.
+  std::vector<at::Tensor> forward(const MicroBatch& batch) const;
+
+  // Activations on the way, by name, for tests and diagnostics (names: tests/golden README, `stage.*`).
+  using StageObserver = std::function<void(const std::string& name, const at::Tensor& value)>;
+  void set_stage_observer(StageObserver observer);
+
+  // Recompute every block in backward; `parameters_of(block)` are the trained leaves that it uses.
+  void set_gradient_checkpointing(bool enabled,
+                                  std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
+
+  const TransformerConfig& config() const;
+  // Every weight by diffusers name, in the order of definition; the positional table excluded.
+  std::vector<std::pair<std::string, at::Tensor>> named_weights() const;
+  // The module tree with `linear` set, for adapters to attach to.
+  nn::ModuleTree module_tree();
+  at::ScalarType dtype() const;
+  at::Device device() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The same tree from shapes alone.
+nn::ModuleTree module_tree(const TransformerConfig& config);
+
+// Name and shape of every weight of the diffusers layout, positional table included.
+std::map<std::string, std::vector<int64_t>> weight_shapes(const TransformerConfig& config);
+
+}  // namespace omnigen::model

@@ -1,0 +1,54 @@
+# Every third-party library as one imported target. libtorch is taken from the PyPI wheel: its own CMake
+# package demands nvcc, so headers and libraries are imported here.
+find_package(Threads REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(Boost REQUIRED COMPONENTS program_options)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(Protobuf REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips-cpp)
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+
+if(OMNIGEN_TORCH_DIR)
+  set(torch_dir ${OMNIGEN_TORCH_DIR})
+else()
+  file(GLOB torch_dir ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+endif()
+if(NOT EXISTS "${torch_dir}/lib/libtorch_cpu.so")
+  message(FATAL_ERROR "libtorch not found in '${torch_dir}'. Run launch/setup.sh, or give "
+                      "-DOMNIGEN_TORCH_DIR=DIR (a folder with include/ and lib/).")
+endif()
+message(STATUS "libtorch: ${torch_dir}")
+
+add_library(third_party_torch INTERFACE)
+target_include_directories(third_party_torch SYSTEM INTERFACE
+  ${torch_dir}/include ${torch_dir}/include/torch/csrc/api/include)
+target_link_directories(third_party_torch INTERFACE ${torch_dir}/lib)
+target_link_libraries(third_party_torch INTERFACE c10 torch_cpu Threads::Threads)
+# fmt comes as headers, so that the wheel's copy and Debian's (behind spdlog) never meet at link time.
+target_compile_definitions(third_party_torch INTERFACE FMT_HEADER_ONLY)
+target_link_options(third_party_torch INTERFACE
+  -Wl,--allow-shlib-undefined -Wl,-rpath,${torch_dir}/lib)
+
+# GPU side: present in the wheel, absent from a CPU-only libtorch. Nothing here needs nvcc or a GPU.
+get_filename_component(site_packages ${torch_dir} DIRECTORY)
+find_path(OMNIGEN_NCCL_INCLUDE nccl.h HINTS ${site_packages}/nvidia/nccl/include)
+find_library(OMNIGEN_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${site_packages}/nvidia/nccl/lib)
+find_path(OMNIGEN_CUDA_INCLUDE cuda_runtime_api.h HINTS ${site_packages}/nvidia/cu13/include)
+if(EXISTS "${torch_dir}/lib/libtorch_cuda.so" AND OMNIGEN_NCCL_LIBRARY AND OMNIGEN_NCCL_INCLUDE
+   AND OMNIGEN_CUDA_INCLUDE)
+  set(OMNIGEN_WITH_CUDA ON)
+  get_filename_component(nccl_lib_dir ${OMNIGEN_NCCL_LIBRARY} DIRECTORY)
+  add_library(third_party_cuda INTERFACE)
+  target_include_directories(third_party_cuda SYSTEM INTERFACE
+    ${OMNIGEN_NCCL_INCLUDE} ${OMNIGEN_CUDA_INCLUDE})
+  target_link_libraries(third_party_cuda INTERFACE third_party_torch
+    -Wl,--no-as-needed torch_cuda c10_cuda torch -Wl,--as-needed ${OMNIGEN_NCCL_LIBRARY})
+  target_link_options(third_party_cuda INTERFACE -Wl,-rpath,${nccl_lib_dir})
+else()
+  set(OMNIGEN_WITH_CUDA OFF)
+endif()
+message(STATUS "GPU and NCCL: ${OMNIGEN_WITH_CUDA}")

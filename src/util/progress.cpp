@@ -1,0 +1,84 @@
+#include "util/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "util/log.h"
+
+namespace omnigen::util {
+namespace {
+
+constexpr double kTerminalInterval_s = 0.1;
+constexpr double kPlainInterval_s = 10.0;
+constexpr int kBarWidth = 24;
+
+int terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 120;
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  const auto total = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  if (total >= 3600) return fmt::format("{}h{:02}m", total / 3600, total / 60 % 60);
+  if (total >= 60) return fmt::format("{}m{:02}s", total / 60, total % 60);
+  return fmt::format("{}s", total);
+}
+
+Progress::Progress(std::string title, int64_t total, std::string unit, bool visible, int64_t start)
+    : title_(std::move(title)),
+      total_(total),
+      unit_(std::move(unit)),
+      visible_(visible),
+      on_terminal_(isatty(STDERR_FILENO) == 1),
+      start_(start) {}
+
+Progress::~Progress() { finish(); }
+
+std::string Progress::line(int64_t done, std::string_view fields) const {
+  const double elapsed_s = since_start_.elapsed_s();
+  const double rate = static_cast<double>(done - start_) / std::max(elapsed_s, 1e-9);
+  const double left_s = rate > 0 ? static_cast<double>(total_ - done) / rate : 0.0;
+  const std::string speed = rate >= 1 || rate <= 0 ? fmt::format("{:.1f} {}/s", rate, unit_)
+                                                   : fmt::format("{:.2f} s/{}", 1 / rate, unit_);
+  return fmt::format("{}/{} | {}{}{} | eta {}", done, total_, fields, fields.empty() ? "" : " | ",
+                     speed, duration_text(left_s));
+}
+
+void Progress::update(int64_t done, std::string_view fields) {
+  if (!visible_) return;
+  const double now_s = since_start_.elapsed_s();
+  const bool last = done >= total_;
+  if (!last && now_s - last_shown_s_ < (on_terminal_ ? kTerminalInterval_s : kPlainInterval_s)) {
+    return;
+  }
+  last_shown_s_ = now_s;
+  if (!on_terminal_) {
+    log::info(fmt::format("{} {}", title_, line(done, fields)));
+    return;
+  }
+  const auto filled = total_ > 0 ? static_cast<int>(done * kBarWidth / total_) : kBarWidth;
+  std::string bar;
+  for (int i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
+  std::string text = line(done, fields);
+  const int room = terminal_width() - kBarWidth - static_cast<int>(title_.size()) - 4;
+  if (room > 0 && text.size() > static_cast<size_t>(room)) text.resize(static_cast<size_t>(room));
+  std::fprintf(stderr, "\r\033[K%s %s %s", title_.c_str(), bar.c_str(), text.c_str());
+  std::fflush(stderr);
+  line_open_ = true;
+}
+
+void Progress::finish() {
+  if (!line_open_) return;
+  std::fputc('\n', stderr);
+  line_open_ = false;
+}
+
+}  // namespace omnigen::util
