@@ -40,7 +40,8 @@ std::vector<std::string> GoldenCase::names() const { return names_below(""); }
 
 std::vector<std::string> GoldenCase::names_below(const std::string& prefix) const {
   std::vector<std::string> found;
-  for (const auto& [name, info] : reader_of(*this).tensors()) {
+  const io::SafetensorsReader reader = reader_of(*this);
+  for (const auto& [name, info] : reader.tensors()) {
     if (name.starts_with(prefix)) found.push_back(name.substr(prefix.size()));
   }
   return found;
