@@ -21,7 +21,8 @@ io::SafetensorsReader reader_of(const GoldenCase& golden) {
 
 fs::path golden_dir() {
   const char* from_environment = std::getenv("OMNIGEN_GOLDEN_DIR");
-  return from_environment != nullptr ? fs::path(from_environment) : fs::path(OMNIGEN_SOURCE_DIR) / "tests/golden";
+  return from_environment != nullptr ? fs::path(from_environment)
+                                     : fs::path(OMNIGEN_SOURCE_DIR) / "tests/golden";
 }
 
 nlohmann::json read_json(const fs::path& path) {
@@ -30,13 +31,17 @@ nlohmann::json read_json(const fs::path& path) {
   return nlohmann::json::parse(stream);
 }
 
-bool GoldenCase::has(const std::string& tensor) const { return reader_of(*this).contains(tensor); }
+bool GoldenCase::has(const std::string& tensor) const {
+  return reader_of(*this).contains(tensor);
+}
 
 at::Tensor GoldenCase::operator[](const std::string& tensor) const {
   return reader_of(*this).tensor(tensor).clone();
 }
 
-std::vector<std::string> GoldenCase::names() const { return names_below(""); }
+std::vector<std::string> GoldenCase::names() const {
+  return names_below("");
+}
 
 std::vector<std::string> GoldenCase::names_below(const std::string& prefix) const {
   std::vector<std::string> found;
@@ -58,7 +63,8 @@ std::vector<GoldenCase> golden_cases(const std::string& folder, const std::strin
   }
   std::sort(cases.begin(), cases.end(),
             [](const GoldenCase& a, const GoldenCase& b) { return a.path < b.path; });
-  if (cases.empty()) throw std::runtime_error("no golden case in " + (golden_dir() / folder).string());
+  if (cases.empty())
+    throw std::runtime_error("no golden case in " + (golden_dir() / folder).string());
   return cases;
 }
 

@@ -1,4 +1,5 @@
-// Reference numbers: `<case>.safetensors` beside `<case>.json`, in the layout of tests/golden/README.md.
+// Reference numbers: `<case>.safetensors` beside `<case>.json`, in the layout of
+// tests/golden/README.md.
 #pragma once
 
 #include <torch/types.h>

@@ -54,8 +54,9 @@ double error_to_peak(const at::Tensor& actual, const at::Tensor& expected) {
   worst.bound = tolerance.relative_to_peak;
   ++worst.count;
   if (error <= tolerance.relative_to_peak) return ::testing::AssertionSuccess();  // false for NaN
-  return ::testing::AssertionFailure() << what << ": error " << error << " of the peak, allowed "
-                                       << tolerance.relative_to_peak << " (" << tolerance.kind << ")";
+  return ::testing::AssertionFailure()
+         << what << ": error " << error << " of the peak, allowed " << tolerance.relative_to_peak
+         << " (" << tolerance.kind << ")";
 }
 
 ::testing::AssertionResult tensor_equal(const at::Tensor& actual, const at::Tensor& expected,

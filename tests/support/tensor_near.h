@@ -1,5 +1,5 @@
-// Comparisons of tensors. Errors are relative to the peak: largest absolute difference divided by the
-// largest absolute value expected.
+// Comparisons of tensors. Errors are relative to the peak: largest absolute difference divided by
+// the largest absolute value expected.
 #pragma once
 
 #include <gtest/gtest.h>

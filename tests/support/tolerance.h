@@ -1,5 +1,6 @@
-// How far float32 results may be from the reference, relative to the peak. Source: tests/golden/README.md,
-// which also gives what an independent implementation reached. Loosening one needs its reason on its line.
+// How far float32 results may be from the reference, relative to the peak. Source:
+// tests/golden/README.md, which also gives what an independent implementation reached. Loosening
+// one needs its reason on its line.
 #pragma once
 
 namespace omnigen::test {
