@@ -91,7 +91,8 @@ std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!(file && text << file.rdbuf()) && !(file && fs::file_size(path) == 0)) {
-    throw util::DataError(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+    throw util::DataError(
+        fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
   }
   return text.str();
 }

@@ -15,13 +15,20 @@ struct NamedType {
 };
 
 constexpr std::array kTypes = {
-    NamedType{"F64", at::kDouble},        NamedType{"F32", at::kFloat},
-    NamedType{"F16", at::kHalf},          NamedType{"BF16", at::kBFloat16},
-    NamedType{"I64", at::kLong},          NamedType{"I32", at::kInt},
-    NamedType{"I16", at::kShort},         NamedType{"I8", at::kChar},
-    NamedType{"U8", at::kByte},           NamedType{"BOOL", at::kBool},
-    NamedType{"F8_E4M3", at::kFloat8_e4m3fn}, NamedType{"F8_E5M2", at::kFloat8_e5m2},
-    NamedType{"U16", at::kUInt16},        NamedType{"U32", at::kUInt32},
+    NamedType{"F64", at::kDouble},
+    NamedType{"F32", at::kFloat},
+    NamedType{"F16", at::kHalf},
+    NamedType{"BF16", at::kBFloat16},
+    NamedType{"I64", at::kLong},
+    NamedType{"I32", at::kInt},
+    NamedType{"I16", at::kShort},
+    NamedType{"I8", at::kChar},
+    NamedType{"U8", at::kByte},
+    NamedType{"BOOL", at::kBool},
+    NamedType{"F8_E4M3", at::kFloat8_e4m3fn},
+    NamedType{"F8_E5M2", at::kFloat8_e5m2},
+    NamedType{"U16", at::kUInt16},
+    NamedType{"U32", at::kUInt32},
     NamedType{"U64", at::kUInt64},
 };
 

@@ -46,7 +46,8 @@ struct SafetensorsReader::Mapping {
   explicit Mapping(const std::filesystem::path& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-      throw util::DataError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+      throw util::DataError(
+          fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
     }
     struct stat status {};
     const bool ok = ::fstat(fd, &status) == 0 && status.st_size > 0;
@@ -70,8 +71,8 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
   try {
     parse_header();
   } catch (const nlohmann::json::exception& error) {
-    throw util::DataError(
-        fmt::format("{}: not a safetensors file, its header is damaged: {}", path.string(), error.what()));
+    throw util::DataError(fmt::format("{}: not a safetensors file, its header is damaged: {}",
+                                      path.string(), error.what()));
   }
 }
 
@@ -110,8 +111,9 @@ void SafetensorsReader::check_layout(uint64_t data_bytes) const {
     position = end;
   }
   if (position != data_bytes) {
-    throw util::DataError(fmt::format("{}: {} bytes of tensor data, header names {}: truncated or damaged",
-                                      path_.string(), data_bytes, position));
+    throw util::DataError(
+        fmt::format("{}: {} bytes of tensor data, header names {}: truncated or damaged",
+                    path_.string(), data_bytes, position));
   }
 }
 
@@ -145,13 +147,15 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder, const 
         shard_names.insert(shard.get<std::string>());
       }
     } catch (const nlohmann::json::exception& error) {
-      throw util::DataError(fmt::format("{}: not a shard index: {}", index_path.string(), error.what()));
+      throw util::DataError(
+          fmt::format("{}: not a shard index: {}", index_path.string(), error.what()));
     }
   } else if (std::filesystem::exists(single)) {
     shard_names.insert(single.filename().string());
   } else {
-    throw util::DataError(fmt::format("no weights in {}: neither {} nor {} is there", folder.string(),
-                                      single.filename().string(), index_path.filename().string()));
+    throw util::DataError(fmt::format("no weights in {}: neither {} nor {} is there",
+                                      folder.string(), single.filename().string(),
+                                      index_path.filename().string()));
   }
   for (const std::string& name : shard_names) {
     files_.emplace_back(folder / name);

@@ -30,8 +30,8 @@ class SafetensorsReader {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool contains(const std::string& name) const { return tensors_.contains(name); }
 
-  // A view of the mapping, which lives as long as any tensor made from it. Writing to it changes this
-  // process only (the mapping is private). Errors: DataError for an unknown name.
+  // A view of the mapping, which lives as long as any tensor made from it. Writing to it changes
+  // this process only (the mapping is private). Errors: DataError for an unknown name.
   at::Tensor tensor(const std::string& name) const;
 
  private:
@@ -47,8 +47,8 @@ class SafetensorsReader {
   std::map<std::string, std::string> metadata_;
 };
 
-// The tensors of a model folder: `<base>.safetensors`, or the shards that `<base>.safetensors.index.json`
-// names.
+// The tensors of a model folder: `<base>.safetensors`, or the shards that
+// `<base>.safetensors.index.json` names.
 class SafetensorsFolder {
  public:
   // Errors: DataError when neither is there, or a shard is missing or truncated.

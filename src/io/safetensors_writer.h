@@ -1,4 +1,5 @@
-// Writes a safetensors file as the reference writer does: tensors by dtype rank descending, then by name.
+// Writes a safetensors file as the reference writer does: tensors by dtype rank descending, then by
+// name.
 #pragma once
 
 #include <torch/types.h>

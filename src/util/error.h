@@ -1,6 +1,8 @@
-// The errors that end a run, each with the exit code a user sees (docs/architecture.md, "Exit codes").
+// The errors that end a run, each with the exit code a user sees (docs/architecture.md, "Exit
+// codes").
 //
-// A message has four parts: what failed, where (path, key, row), expected against found, what to do.
+// A message has four parts: what failed, where (path, key, row), expected against found, what to
+// do.
 #pragma once
 
 #include <stdexcept>
@@ -14,9 +16,9 @@ enum ExitCode : int {
   kExitConfig = 2,
   kExitData = 3,
   kExitComm = 4,
-  kExitRestart = 75,      // checkpoint written after a scheduler's notice, start again
-  kExitInterrupted = 130, // Ctrl-C, after a checkpoint
-  kExitTerminated = 143,  // SIGTERM without a completed checkpoint
+  kExitRestart = 75,       // checkpoint written after a scheduler's notice, start again
+  kExitInterrupted = 130,  // Ctrl-C, after a checkpoint
+  kExitTerminated = 143,   // SIGTERM without a completed checkpoint
 };
 
 // Base of all errors of this project; itself a failure while running.

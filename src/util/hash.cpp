@@ -33,7 +33,9 @@ std::span<const std::byte> as_bytes(std::string_view text) {
 
 }  // namespace
 
-uint64_t xxh3_64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t xxh3_64(std::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 uint64_t xxh3_64(std::span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
@@ -78,7 +80,9 @@ Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
 }
 Sha256::~Sha256() = default;
 
-Sha256& Sha256::update(std::string_view bytes) { return update(as_bytes(bytes)); }
+Sha256& Sha256::update(std::string_view bytes) {
+  return update(as_bytes(bytes));
+}
 Sha256& Sha256::update(std::span<const std::byte> bytes) {
   EVP_DigestUpdate(impl_->context.get(), bytes.data(), bytes.size());
   return *this;
@@ -97,6 +101,8 @@ std::string Sha256::hex() {
   return text;
 }
 
-std::string sha256_hex(std::string_view bytes) { return Sha256().update(bytes).hex(); }
+std::string sha256_hex(std::string_view bytes) {
+  return Sha256().update(bytes).hex();
+}
 
 }  // namespace omnigen::util

@@ -1,4 +1,5 @@
-// Hashes of bytes: XXH3 for integrity and keys, CRC-32C for TFRecord and records, SHA-256 for fingerprints.
+// Hashes of bytes: XXH3 for integrity and keys, CRC-32C for TFRecord and records, SHA-256 for
+// fingerprints.
 #pragma once
 
 #include <cstdint>

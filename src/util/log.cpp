@@ -46,8 +46,7 @@ void init(int rank, int world_size) {
 
 void add_file(const std::filesystem::path& dir) {
   State& s = state();
-  const std::string name =
-      s.rank == 0 ? "omnigen-dist.log" : fmt::format("rank{:04}.log", s.rank);
+  const std::string name = s.rank == 0 ? "omnigen-dist.log" : fmt::format("rank{:04}.log", s.rank);
   s.logger->sinks().push_back(
       std::make_shared<spdlog::sinks::basic_file_sink_mt>((dir / name).string()));
   s.set_pattern();
@@ -63,11 +62,21 @@ void set_level(std::string_view level) {
   s.logger->set_level(s.rank == 0 ? parsed : std::max(parsed, spdlog::level::warn));
 }
 
-void debug(std::string_view message) { state().logger->debug(message); }
-void info(std::string_view message) { state().logger->info(message); }
-void warn(std::string_view message) { state().logger->warn(message); }
-void error(std::string_view message) { state().logger->error(message); }
-void flush() { state().logger->flush(); }
+void debug(std::string_view message) {
+  state().logger->debug(message);
+}
+void info(std::string_view message) {
+  state().logger->info(message);
+}
+void warn(std::string_view message) {
+  state().logger->warn(message);
+}
+void error(std::string_view message) {
+  state().logger->error(message);
+}
+void flush() {
+  state().logger->flush();
+}
 
 void warn_once(std::string_view message) {
   State& s = state();

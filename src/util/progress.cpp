@@ -1,13 +1,12 @@
 #include "util/progress.h"
 
+#include <spdlog/fmt/fmt.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-
-#include <spdlog/fmt/fmt.h>
 
 #include "util/log.h"
 
@@ -40,7 +39,9 @@ Progress::Progress(std::string title, int64_t total, std::string unit, bool visi
       on_terminal_(isatty(STDERR_FILENO) == 1),
       start_(start) {}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+  finish();
+}
 
 std::string Progress::line(int64_t done, std::string_view fields) const {
   const double elapsed_s = since_start_.elapsed_s();

@@ -58,7 +58,9 @@ uint64_t SeedStream::next_u64() {
   return low | static_cast<uint64_t>(next_u32()) << 32;
 }
 
-double SeedStream::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double SeedStream::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
 uint64_t SeedStream::below(uint64_t n) {
   const uint64_t limit = UINT64_MAX - UINT64_MAX % n;

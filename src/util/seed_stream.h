@@ -1,8 +1,8 @@
-// Random numbers keyed by what is drawn, never by rank or step: the same sample gets the same noise at
-// any number of ranks and after any resume, and no generator state is ever stored.
+// Random numbers keyed by what is drawn, never by rank or step: the same sample gets the same noise
+// at any number of ranks and after any resume, and no generator state is ever stored.
 //
-// Philox4x32-10 (Salmon et al., SC 2011, "Parallel random numbers: as easy as 1, 2, 3"): the key is a
-// hash of (seed, purpose, names), the counter is (block, draw).
+// Philox4x32-10 (Salmon et al., SC 2011, "Parallel random numbers: as easy as 1, 2, 3"): the key is
+// a hash of (seed, purpose, names), the counter is (block, draw).
 #pragma once
 
 #include <array>
@@ -15,7 +15,8 @@ namespace omnigen::util {
 
 class SeedStream {
  public:
-  // `names` identify the thing drawn for, e.g. {data set id, relative path}; `draw` counts its draws.
+  // `names` identify the thing drawn for, e.g. {data set id, relative path}; `draw` counts its
+  // draws.
   SeedStream(uint64_t seed, std::string_view purpose, std::initializer_list<std::string_view> names,
              uint64_t draw = 0);
 

@@ -1,0 +1,77 @@
+// Checkpoints of a run: written aside, synced, renamed; a manifest with sizes and hashes makes one
+// complete.
+//
+// Layout: docs/formats.md, "Checkpoint".
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace omnigen::train {
+
+using TensorMap = std::map<std::string, at::Tensor>;
+
+struct CheckpointContents {
+  TensorMap adapter;  // LyCORIS names
+  std::map<std::string, std::string> adapter_metadata;
+  nlohmann::json lycoris_config;
+  TensorMap ema;         // LyCORIS names; empty without EMA
+  TensorMap parameters;  // trained leaves, float32, by name
+  TensorMap ema_state;   // float32 shadows, by name
+  TensorMap optimizer;
+  nlohmann::json training_state;  // step, epoch, position, settings that must agree
+};
+
+struct CheckpointLimits {
+  int64_t ordinary = 0;  // 0: keep all
+  int64_t rolling = 1;
+};
+
+class CheckpointStore {
+ public:
+  CheckpointStore(std::filesystem::path output_dir, CheckpointLimits limits);
+
+  // Writes `checkpoint-<step>[-rolling]`, then deletes the oldest beyond the limit. Rank 0 only.
+  // Errors: Error (disk full …); earlier checkpoints are untouched.
+  std::filesystem::path save(int64_t step, const CheckpointContents& contents,
+                             bool rolling = false);
+
+  // The newest complete and undamaged one; passes over damaged ones with a warning that says why.
+  std::optional<std::filesystem::path> latest() const;
+  // A checkpoint by name or path, its last component looked up in output_dir.
+  // Errors: DataError listing what is there, or saying what is damaged.
+  std::filesystem::path named(const std::string& name) const;
+  // Complete folders, oldest first.
+  std::vector<std::filesystem::path> list() const;
+
+  // Errors: DataError naming the file that is missing or differs from the manifest.
+  static void verify(const std::filesystem::path& checkpoint);
+
+ private:
+  void apply_limit(bool rolling, const std::filesystem::path& newest) const;
+
+  std::filesystem::path output_dir_;
+  CheckpointLimits limits_;
+};
+
+struct LoadedCheckpoint {
+  TensorMap adapter;
+  TensorMap parameters;
+  TensorMap ema_state;
+  TensorMap optimizer;
+  nlohmann::json training_state;
+};
+// Errors: DataError.
+LoadedCheckpoint load_checkpoint(const std::filesystem::path& checkpoint);
+
+// Step in a folder's name, or nothing where it is not a checkpoint's name.
+std::optional<int64_t> checkpoint_step(const std::filesystem::path& path);
+
+}  // namespace omnigen::train

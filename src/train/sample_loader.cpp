@@ -1,0 +1,66 @@
+#include "train/sample_loader.h"
+
+#include "train/flow_matching.h"
+#include "util/seed_stream.h"
+
+namespace omnigen::train {
+namespace {
+
+util::SeedStream stream_for(uint64_t seed, std::string_view purpose, const data::Dataset& dataset,
+                            const data::SampleRef& ref) {
+  return {seed, purpose, {dataset.id(), dataset.meta(ref.record).path}, ref.draw};
+}
+
+}  // namespace
+
+SampleLoader::SampleLoader(std::vector<LoaderSet> sets, LoaderOptions options)
+    : sets_(std::move(sets)), options_(std::move(options)) {}
+
+std::vector<int64_t> SampleLoader::prompt_ids(const data::SampleRef& ref) const {
+  const data::Dataset& dataset = *sets_.at(static_cast<size_t>(ref.dataset)).set.dataset;
+  if (options_.caption_dropout_probability > 0) {
+    auto stream = stream_for(options_.seed, "caption dropout", dataset, ref);
+    if (stream.uniform() < options_.caption_dropout_probability) return options_.dropped_prompt_ids;
+  }
+  const int64_t variants = dataset.meta(ref.record).num_captions;
+  int64_t variant = 0;
+  if (variants > 1) {
+    auto stream = stream_for(options_.seed, "caption", dataset, ref);
+    variant = static_cast<int64_t>(stream.below(static_cast<uint64_t>(variants)));
+  }
+  return dataset.token_ids(ref.record, variant);
+}
+
+TrainSample SampleLoader::load(const data::SampleRef& ref) const {
+  const LoaderSet& set = sets_.at(static_cast<size_t>(ref.dataset));
+  const data::Dataset& dataset = *set.set.dataset;
+  const at::Tensor x1 = dataset.latent(ref.record);
+  auto noise_stream = stream_for(options_.seed, "noise", dataset, ref);
+  auto timestep_stream = stream_for(options_.seed, "timestep", dataset, ref);
+  const at::Tensor x0 = draw_noise(noise_stream, x1.sizes());
+  const float t = draw_timestep(timestep_stream);
+  FlowPair pair = interpolate(x1, x0, t);
+
+  TrainSample sample;
+  sample.ref = ref;
+  sample.input.latent_CHW = std::move(pair.x_t);
+  sample.input.timestep = t;
+  sample.input.input_ids = prompt_ids(ref);
+  sample.target_CHW = std::move(pair.target);
+  sample.regularisation = set.regularisation;
+  return sample;
+}
+
+TrainMicroBatch SampleLoader::load(const std::vector<data::SampleRef>& refs) const {
+  TrainMicroBatch batch;
+  batch.reserve(refs.size());
+  for (const data::SampleRef& ref : refs) batch.push_back(load(ref));
+  return batch;
+}
+
+std::string SampleLoader::name(const data::SampleRef& ref) const {
+  const data::Dataset& dataset = *sets_.at(static_cast<size_t>(ref.dataset)).set.dataset;
+  return dataset.id() + "/" + dataset.meta(ref.record).path;
+}
+
+}  // namespace omnigen::train

@@ -1,0 +1,55 @@
+// Records -> training samples: latent, noise, timestep and prompt of one draw.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/epoch_order.h"
+#include "model/packed_sample.h"
+
+namespace omnigen::train {
+
+struct TrainSample {
+  data::SampleRef ref;
+  model::PackedSample input;    // x_t, t, prompt ids
+  at::Tensor target_CHW;        // x1 - x0
+  bool regularisation = false;  // the untouched model's prediction replaces the target
+};
+
+using TrainMicroBatch = std::vector<TrainSample>;
+
+struct LoaderSet {
+  data::TrainSet set;
+  bool regularisation = false;
+};
+
+struct LoaderOptions {
+  uint64_t seed = 0;
+  double caption_dropout_probability = 0.0;
+  std::vector<int64_t> dropped_prompt_ids;  // the prompt of a dropped caption
+};
+
+// Every draw is keyed by (seed, purpose, data set id, relative path, draw number), so that a sample
+// is the same at any number of ranks and after any resume. Thread-safe.
+class SampleLoader {
+ public:
+  SampleLoader(std::vector<LoaderSet> sets, LoaderOptions options);
+
+  // Errors: DataError of the data set.
+  TrainSample load(const data::SampleRef& ref) const;
+  TrainMicroBatch load(const std::vector<data::SampleRef>& refs) const;
+  // "data set id/relative path", for messages and ledgers.
+  std::string name(const data::SampleRef& ref) const;
+  const std::vector<LoaderSet>& sets() const { return sets_; }
+
+ private:
+  std::vector<int64_t> prompt_ids(const data::SampleRef& ref) const;
+
+  std::vector<LoaderSet> sets_;
+  LoaderOptions options_;
+};
+
+}  // namespace omnigen::train

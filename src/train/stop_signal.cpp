@@ -1,0 +1,100 @@
+#include "train/stop_signal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <ctime>
+
+#include "util/error.h"
+
+namespace omnigen::train {
+namespace {
+
+constexpr double kLookInterval_s = 1.0;
+constexpr time_t kSecondInterrupt_s = 5;
+constexpr std::array kSignals = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+
+// Only what a handler may touch.
+volatile std::sig_atomic_t g_stop = 0;
+volatile std::sig_atomic_t g_validate = 0;
+volatile std::sig_atomic_t g_interrupts = 0;
+volatile time_t g_first_interrupt = 0;
+
+void note(int stop) {
+  if (stop > g_stop) g_stop = stop;
+}
+
+void on_signal(int signal) {
+  switch (signal) {
+    case SIGUSR1:
+      note(static_cast<int>(StopRequest::kRestart));
+      break;
+    case SIGTERM:
+      note(static_cast<int>(StopRequest::kTerminate));
+      break;
+    case SIGUSR2:
+      g_validate = 1;
+      break;
+    default: {
+      const time_t now = std::time(nullptr);
+      if (g_interrupts > 0 && now - g_first_interrupt <= kSecondInterrupt_s) {
+        ::_exit(util::kExitInterrupted);
+      }
+      g_interrupts = g_interrupts + 1;
+      g_first_interrupt = now;
+      note(static_cast<int>(StopRequest::kInterrupt));
+    }
+  }
+}
+
+bool take_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::remove(path, ignored);
+}
+
+}  // namespace
+
+StopSignal::StopSignal(std::filesystem::path output_dir) : output_dir_(std::move(output_dir)) {
+  g_stop = 0;
+  g_validate = 0;
+  g_interrupts = 0;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
+}
+
+StopSignal::~StopSignal() {
+  for (const int signal : kSignals) std::signal(signal, SIG_DFL);
+}
+
+void StopSignal::read_trigger_files() {
+  if (since_look_.elapsed_s() < kLookInterval_s) return;
+  since_look_.lap_s();
+  if (take_file(output_dir_ / "save_quit") || take_file(output_dir_ / "stop")) {
+    pending_.stop = std::max(pending_.stop, StopRequest::kFinish);
+  }
+  if (take_file(output_dir_ / "save")) pending_.save = true;
+  if (take_file(output_dir_ / "validate")) pending_.validate = true;
+}
+
+Requests StopSignal::poll(comm::ProcessGroup& group) {
+  if (group.is_root()) read_trigger_files();
+  pending_.stop = std::max(pending_.stop, static_cast<StopRequest>(static_cast<int>(g_stop)));
+  pending_.validate = pending_.validate || g_validate != 0;
+  g_validate = 0;
+  const std::string mine = {static_cast<char>(pending_.stop), static_cast<char>(pending_.save),
+                            static_cast<char>(pending_.validate)};
+  Requests agreed;
+  for (const std::string& other : group.all_gather_bytes(mine)) {
+    agreed.stop = std::max(agreed.stop, static_cast<StopRequest>(other[0]));
+    agreed.save = agreed.save || other[1] != 0;
+    agreed.validate = agreed.validate || other[2] != 0;
+  }
+  pending_ = {};
+  return agreed;
+}
+
+}  // namespace omnigen::train

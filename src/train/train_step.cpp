@@ -1,0 +1,106 @@
+#include "train/train_step.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "train/flow_matching.h"
+#include "util/stopwatch.h"
+
+namespace omnigen::train {
+namespace {
+
+model::MicroBatch inputs_of(const TrainMicroBatch& batch, at::Device device) {
+  model::MicroBatch inputs;
+  inputs.reserve(batch.size());
+  for (const TrainSample& sample : batch) {
+    inputs.push_back(sample.input);
+    inputs.back().latent_CHW = sample.input.latent_CHW.to(device);
+  }
+  return inputs;
+}
+
+// Every rank's losses in rank order, which is the order of the global batch.
+std::vector<double> gather_losses(comm::ProcessGroup& group, const std::vector<double>& local) {
+  const std::string bytes(reinterpret_cast<const char*>(local.data()),
+                          local.size() * sizeof(double));
+  std::vector<double> all;
+  for (const std::string& part : group.all_gather_bytes(bytes)) {
+    const size_t begin = all.size();
+    all.resize(begin + part.size() / sizeof(double));
+    std::memcpy(all.data() + begin, part.data(), part.size());
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) const {
+  const at::Device device = parts_.transformer.device();
+  std::vector<at::Tensor> targets;
+  TrainMicroBatch regularised;
+  for (const TrainSample& sample : batch) {
+    targets.push_back(sample.target_CHW.to(device));
+    if (sample.regularisation) regularised.push_back(sample);
+  }
+  if (regularised.empty()) return targets;
+
+  const at::NoGradGuard no_grad;
+  const double multiplier = parts_.adapters.multiplier();
+  parts_.adapters.set_multiplier(0.0);
+  const auto untouched = parts_.transformer.forward(inputs_of(regularised, device));
+  parts_.adapters.set_multiplier(multiplier);
+  size_t next = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (batch[i].regularisation) targets[i] = untouched[next++];
+  }
+  return targets;
+}
+
+std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
+  const auto targets = targets_of(batch);
+  const auto predictions =
+      parts_.transformer.forward(inputs_of(batch, parts_.transformer.device()));
+  std::vector<at::Tensor> losses;
+  losses.reserve(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    losses.push_back(sample_loss(predictions[i], targets[i]));
+  }
+  const at::Tensor stacked = at::stack(losses);
+  torch::autograd::backward({stacked.sum() / global_batch}, {});
+  const at::Tensor values = stacked.detach().to(at::kCPU, at::kDouble);
+  return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+}
+
+StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate) {
+  StepResult result;
+  util::Stopwatch watch;
+  int64_t local_samples = 0;
+  for (const TrainMicroBatch& batch : micro_batches) local_samples += std::ssize(batch);
+  const auto global_batch = static_cast<double>(local_samples * parts_.group.size());
+
+  parts_.gradients.zero();
+  std::vector<double> local_losses;
+  for (const TrainMicroBatch& batch : micro_batches) {
+    const auto losses = accumulate(batch, global_batch);
+    local_losses.insert(local_losses.end(), losses.begin(), losses.end());
+  }
+  result.compute_s = watch.lap_s();
+
+  parts_.group.all_reduce_sum(parts_.gradients.buffer());
+  result.sample_losses = gather_losses(parts_.group, local_losses);
+  result.loss = std::accumulate(result.sample_losses.begin(), result.sample_losses.end(), 0.0) /
+                static_cast<double>(result.sample_losses.size());
+  result.reduce_s = watch.lap_s();
+
+  // Both numbers are the same on every rank, so every rank decides alike.
+  result.gradient = optim::clip_gradients(parts_.gradients.buffer(), parts_.clip);
+  result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient);
+  if (result.finite) parts_.optimizer.step(learning_rate);
+  result.update_s = watch.lap_s();
+  return result;
+}
+
+}  // namespace omnigen::train

@@ -1,0 +1,53 @@
+// One optimizer step: micro-batches -> gradients -> update.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "adapter/adapter_set.h"
+#include "comm/process_group.h"
+#include "model/omnigen_transformer.h"
+#include "optim/flat_gradients.h"
+#include "optim/grad_clip.h"
+#include "optim/optimizer.h"
+#include "train/sample_loader.h"
+
+namespace omnigen::train {
+
+struct StepResult {
+  double loss = 0.0;                  // mean over the global batch
+  std::vector<double> sample_losses;  // of the global batch, in its order: the same on every rank
+  double gradient = 0.0;              // largest element or global norm, before clipping
+  bool finite = true;                 // false: no rank has updated anything
+  double compute_s = 0.0;
+  double reduce_s = 0.0;
+  double update_s = 0.0;
+};
+
+class TrainStep {
+ public:
+  struct Parts {
+    model::OmniGenTransformer& transformer;
+    adapter::AdapterSet& adapters;
+    optim::FlatGradients& gradients;
+    optim::Optimizer& optimizer;
+    comm::ProcessGroup& group;
+    optim::ClipOptions clip;
+  };
+  explicit TrainStep(Parts parts) : parts_(parts) {}
+
+  // This rank's micro-batches of a global batch of E samples; loss and gradient are means over the
+  // E. Collective.
+  StepResult run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate);
+
+ private:
+  // Adds the gradient of (sum of losses) / E; returns the samples' losses.
+  std::vector<double> accumulate(const TrainMicroBatch& batch, double global_batch);
+  std::vector<at::Tensor> targets_of(const TrainMicroBatch& batch) const;
+
+  Parts parts_;
+};
+
+}  // namespace omnigen::train
