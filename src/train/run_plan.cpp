@@ -1,0 +1,101 @@
+#include "train/run_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace omnigen::train {
+namespace {
+
+constexpr int64_t kPixelsPerToken = 16;
+constexpr int64_t kTextTokens = 64;  // template and a usual caption
+
+std::string size_text(const data::RecordMeta& meta) {
+  return fmt::format("{}x{}", meta.target_width, meta.target_height);
+}
+
+int64_t largest_sample_tokens(const RunPlan& plan) {
+  int64_t largest = 0;
+  for (const PlannedSet& set : plan.sets) {
+    for (const auto& [size, count] : set.sizes) {
+      const size_t cross = size.find('x');
+      const int64_t width = std::stoll(size.substr(0, cross));
+      const int64_t height = std::stoll(size.substr(cross + 1));
+      largest = std::max(largest, width * height / (kPixelsPerToken * kPixelsPerToken));
+    }
+  }
+  return largest + kTextTokens + 1;
+}
+
+}  // namespace
+
+RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& batch,
+                  int64_t max_train_steps, double num_train_epochs) {
+  RunPlan plan;
+  plan.batch = batch;
+  for (const LoaderSet& set : sets) {
+    const data::Dataset& dataset = *set.set.dataset;
+    std::map<std::string, int64_t> sizes;
+    for (int64_t i = 0; i < dataset.size(); ++i) ++sizes[size_text(dataset.meta(i))];
+    plan.sets.push_back({dataset.id(), dataset.size(), set.set.repeats, set.regularisation,
+                         {sizes.begin(), sizes.end()}});
+    plan.samples_per_epoch += dataset.size() * (set.set.repeats + 1);
+  }
+  const auto global_batch = static_cast<double>(batch.global_batch());
+  const auto per_epoch = static_cast<double>(plan.samples_per_epoch);
+  plan.total_steps =
+      max_train_steps > 0
+          ? max_train_steps
+          : static_cast<int64_t>(std::ceil(num_train_epochs * per_epoch / global_batch));
+  plan.epochs = per_epoch > 0 ? static_cast<double>(plan.total_steps) * global_batch / per_epoch : 0;
+  return plan;
+}
+
+MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan,
+                               int64_t optimizer_bytes_per_parameter) {
+  MemoryEstimate estimate;
+  estimate.base_weights = static_cast<double>(sizes.num_base * sizes.element_bytes);
+  // Leaf and gradient in float32, the optimizer's state, float32 shadows.
+  estimate.trained = static_cast<double>(
+      sizes.num_trained * (4 + 4 + optimizer_bytes_per_parameter + (sizes.ema ? 4 : 0)));
+  // Per token and block: with checkpointing one hidden vector; without, about ten hidden vectors (norms, q, k, v,
+  // attention, adapters) and four of the MLP's width. One block's worth is alive in any case.
+  const double tokens = static_cast<double>(largest_sample_tokens(plan) * plan.batch.micro_batch);
+  const double per_block =
+      static_cast<double>((10 * sizes.hidden_size + 4 * sizes.intermediate_size) * sizes.element_bytes);
+  const auto hidden = static_cast<double>(sizes.hidden_size * sizes.element_bytes);
+  const auto layers = static_cast<double>(sizes.num_layers);
+  estimate.activations = tokens * (sizes.gradient_checkpointing ? layers * hidden + per_block
+                                                                : layers * per_block);
+  return estimate;
+}
+
+std::vector<std::string> describe(const RunPlan& plan) {
+  std::vector<std::string> lines;
+  lines.emplace_back("***** Running training *****");
+  for (const PlannedSet& set : plan.sets) {
+    std::vector<std::string> sizes;
+    for (const auto& [size, count] : set.sizes) sizes.push_back(fmt::format("{}: {}", size, count));
+    lines.push_back(fmt::format(
+        "  data set {}: images {}, repeats {}, samples per epoch {}{} ({})", set.id, set.num_images,
+        set.repeats, set.num_images * (set.repeats + 1), set.regularisation ? ", regularisation" : "",
+        fmt::join(sizes, ", ")));
+  }
+  const data::BatchShape& batch = plan.batch;
+  lines.push_back(fmt::format(
+      "  effective batch {} = {} per rank x {} ranks x {} accumulation", batch.global_batch(),
+      batch.micro_batch, batch.world_size, batch.accumulation));
+  lines.push_back(fmt::format("  samples per epoch {}, batches per epoch {:.2f}, epochs {:.2f}",
+                              plan.samples_per_epoch,
+                              static_cast<double>(plan.samples_per_epoch) /
+                                  static_cast<double>(batch.global_batch()),
+                              plan.epochs));
+  lines.push_back(fmt::format("  optimization steps {}: {} done, {} to do", plan.total_steps,
+                              plan.start_step, std::max<int64_t>(0, plan.total_steps - plan.start_step)));
+  return lines;
+}
+
+}  // namespace omnigen::train

@@ -1,0 +1,60 @@
+// What a run will do, said before it starts: samples, sizes, steps, batch, parameters, memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/rank_slice.h"
+#include "train/loss_range.h"
+#include "train/sample_loader.h"
+
+namespace omnigen::train {
+
+struct PlannedSet {
+  std::string id;
+  int64_t num_images = 0;
+  int64_t repeats = 0;
+  bool regularisation = false;
+  std::vector<std::pair<std::string, int64_t>> sizes;  // "512x512" -> images
+};
+
+struct RunPlan {
+  std::vector<PlannedSet> sets;
+  int64_t samples_per_epoch = 0;
+  data::BatchShape batch;
+  int64_t total_steps = 0;
+  double epochs = 0.0;
+  int64_t start_step = 0;
+};
+
+RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& batch,
+                  int64_t max_train_steps, double num_train_epochs);
+
+// Bytes a rank needs, in parts.
+struct MemoryEstimate {
+  double base_weights = 0;
+  double trained = 0;      // leaves, gradients, optimizer state, EMA
+  double activations = 0;  // largest micro-batch
+
+  double total() const { return base_weights + trained + activations; }
+};
+
+struct ModelSizes {
+  int64_t num_base = 0;
+  int64_t num_trained = 0;
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_layers = 0;
+  int64_t element_bytes = 2;
+  bool gradient_checkpointing = false;
+  bool ema = false;
+};
+
+MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan,
+                               int64_t optimizer_bytes_per_parameter);
+
+// The banner, line by line.
+std::vector<std::string> describe(const RunPlan& plan);
+
+}  // namespace omnigen::train
