@@ -1,0 +1,230 @@
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "adapter/lokr_file.h"
+#include "comm/weight_hash.h"
+#include "util/error.h"
+#include "util/log.h"
+
+namespace omnigen::train {
+namespace {
+
+constexpr size_t kNamedSamples = 10;  // in a message
+
+std::vector<comm::NamedWeight> weights_of(const adapter::AdapterSet& adapters) {
+  std::vector<comm::NamedWeight> weights;
+  for (const auto& [name, value] : adapters.parameters()) weights.push_back({name, value});
+  return weights;
+}
+
+CheckpointLimits limits_of(const config::TrainConfig& config) {
+  return {config.checkpoints_total_limit, config.checkpoints_rolling_total_limit};
+}
+
+}  // namespace
+
+Trainer::Trainer(Parts parts)
+    : parts_(std::move(parts)),
+      store_(parts_.config.train.output_dir, limits_of(parts_.config.train)),
+      signals_(parts_.config.train.output_dir) {}
+
+RunProgress Trainer::progress() const {
+  const int64_t done = parts_.state.step - start_step_;
+  const int64_t left = parts_.plan.total_steps - parts_.state.step;
+  const double eta_s =
+      done > 0 ? since_start_.elapsed_s() / static_cast<double>(done) * static_cast<double>(left) : 0;
+  return {parts_.state.step, parts_.plan.total_steps, parts_.state.cursor.epoch + 1, last_checkpoint_,
+          eta_s};
+}
+
+bool Trainer::due(int64_t interval) const {
+  return interval > 0 && parts_.state.step % interval == 0;
+}
+
+int Trainer::run() {
+  start_step_ = parts_.state.step;
+  const int64_t total = parts_.plan.total_steps;
+  if (start_step_ >= total) {
+    util::log::info(fmt::format(
+        "already at step {} of {}: nothing to train; raise max_train_steps to go on", start_step_, total));
+    return finish();
+  }
+  BatchStream batches(parts_.loader, parts_.state.seed, parts_.plan.batch, parts_.group.rank(),
+                      parts_.state.cursor,
+                      static_cast<size_t>(parts_.config.data.dataloader_prefetch_qlen));
+  bar_ = std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
+  parts_.run_state.set("training", progress());
+  while (parts_.state.step < total) {
+    const Requests requests = signals_.poll(parts_.group);
+    if (requests.stop != StopRequest::kNone) return stop(requests.stop);
+    one_step(batches);
+    save_if_due(requests.save);
+    if (requests.validate || due(parts_.config.validate.validation_step_interval)) {
+      parts_.hooks.validate(parts_.state.step);
+      validated_step_ = parts_.state.step;
+    }
+    parts_.run_state.tick(progress());
+  }
+  return finish();
+}
+
+void Trainer::one_step(BatchStream& batches) {
+  util::Stopwatch watch;
+  const LoadedBatch batch = batches.next();
+  const double wait_s = watch.elapsed_s();
+  parts_.job.set_step(parts_.state.step + 1);
+  const StepResult result =
+      parts_.step.run(batch.micro_batches, parts_.schedule.at(parts_.state.step));
+  ++parts_.state.step;
+  parts_.state.cursor = batch.cursor;
+  if (result.finite) {
+    nonfinite_in_a_row_ = 0;
+    if (parts_.ema != nullptr) parts_.ema->update(parts_.state.step);
+  } else {
+    report_nonfinite(result, batch);
+  }
+  check_weights_agree();
+  record(result, batch, wait_s, watch.elapsed_s());
+}
+
+void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batch) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < result.sample_losses.size(); ++i) {
+    if (!std::isfinite(result.sample_losses[i])) names.push_back(parts_.loader->name(batch.samples[i]));
+  }
+  const std::string what =
+      names.empty() ? fmt::format("gradient is not finite ({})", result.gradient)
+                    : fmt::format("loss is not finite on {} of {} samples: {}", names.size(),
+                                  batch.samples.size(),
+                                  fmt::join(names.begin(),
+                                            names.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                names.size(), kNamedSamples)),
+                                            ", "));
+  ++nonfinite_in_a_row_;
+  const int64_t allowed = parts_.config.train.max_nonfinite_steps;
+  if (nonfinite_in_a_row_ > allowed) {
+    throw util::Error(fmt::format(
+        "step {}: {}; {} such steps in a row, max_nonfinite_steps allows {}; last good checkpoint: {}",
+        parts_.state.step, what, nonfinite_in_a_row_, allowed,
+        last_checkpoint_.empty() ? "none" : last_checkpoint_));
+  }
+  if (parts_.group.is_root()) {
+    util::log::warn(fmt::format("step {}: {}; all ranks skip this step", parts_.state.step, what));
+  }
+}
+
+void Trainer::check_weights_agree() {
+  const bool first = parts_.state.step == start_step_ + 1;
+  if (first || due(parts_.config.comm.weight_hash_interval)) {
+    comm::require_equal_weights(parts_.group, weights_of(parts_.adapters), parts_.state.step);
+  }
+}
+
+void Trainer::record(const StepResult& result, const LoadedBatch& batch, double wait_s,
+                     double step_s) {
+  const int64_t step = parts_.state.step;
+  const double rate = parts_.schedule.at(step);
+  const bool by_value = parts_.config.optim.grad_clip_method == "value";
+  std::map<std::string, double> values = {
+      {"train_loss", result.loss},
+      {"optimization_loss", result.sample_losses.back()},
+      {"learning_rate", rate},
+      {"epoch", static_cast<double>(parts_.state.cursor.epoch + 1)},
+      {by_value ? "grad_absmax" : "grad_norm", result.gradient},
+      {"samples_seen", static_cast<double>(parts_.state.cursor.samples_seen)},
+      {"perf/step_seconds", step_s},
+      {"perf/data_wait_seconds", wait_s},
+      {"perf/compute_seconds", result.compute_s},
+      {"perf/reduce_seconds", result.reduce_s},
+      {"perf/update_seconds", result.update_s},
+      {"perf/samples_per_second", static_cast<double>(batch.samples.size()) / step_s}};
+  if (parts_.ema != nullptr) values["ema_decay_value"] = parts_.ema->decay();
+  double regularisation = 0.0;
+  double num_regularisation = 0.0;
+  for (size_t i = 0; i < batch.samples.size(); ++i) {
+    const auto set = static_cast<size_t>(batch.samples[i].dataset);
+    if (!parts_.loader->sets()[set].regularisation) continue;
+    regularisation += result.sample_losses[i];
+    num_regularisation += 1.0;
+  }
+  if (num_regularisation > 0) values["regularisation_loss"] = regularisation / num_regularisation;
+  if (due(parts_.config.validate.eval_steps_interval) && parts_.hooks.evaluate) {
+    values.merge(parts_.hooks.evaluate(step));
+  }
+  parts_.metrics.log(step, values);
+  bar_->update(step, fmt::format("epoch {} | loss {:.4f} | {} {:.2e} | lr {:.2e} | data {:.0f} %",
+                                 parts_.state.cursor.epoch + 1, result.loss,
+                                 by_value ? "gradmax" : "gradnorm", result.gradient, rate,
+                                 100.0 * wait_s / step_s));
+}
+
+void Trainer::save_if_due(bool requested) {
+  const config::TrainConfig& train = parts_.config.train;
+  if (requested || due(train.checkpoint_step_interval)) {
+    save();
+  } else if (due(train.checkpointing_rolling_steps)) {
+    save(true);
+  }
+}
+
+void Trainer::save(bool rolling) {
+  if (saved_step_ == parts_.state.step) return;
+  // Only rank 0 writes; the others wait in a collective with the watchdog's limit, so that nobody runs into a
+  // signal or the end of the run before the checkpoint is there.
+  if (parts_.group.is_root()) {
+    const util::Stopwatch watch;
+    const auto path = store_.save(parts_.state.step, contents(), rolling);
+    last_checkpoint_ = path.filename().string();
+    bar_->finish();
+    util::log::info(fmt::format("saved {} in {:.1f} s", path.string(), watch.elapsed_s()));
+  }
+  last_checkpoint_ = parts_.group.broadcast_bytes(last_checkpoint_, 0);
+  saved_step_ = parts_.state.step;
+}
+
+int Trainer::stop(StopRequest request) {
+  save();
+  bar_->finish();
+  int code = util::kExitDone;
+  std::string state = "stopped";
+  if (request == StopRequest::kRestart || request == StopRequest::kTerminate) {
+    code = util::kExitRestart;
+    state = "preempted";
+  } else if (request == StopRequest::kInterrupt) {
+    code = util::kExitInterrupted;
+    state = "preempted";
+  }
+  parts_.metrics.flush();
+  parts_.run_state.end(state, progress(), code);
+  util::log::info(fmt::format("stopped on request after step {}: {} is complete, start again to go on",
+                              parts_.state.step, last_checkpoint_));
+  return code;
+}
+
+int Trainer::finish() {
+  if (bar_) bar_->finish();
+  const std::filesystem::path output_dir = parts_.config.train.output_dir;
+  if (parts_.config.train.final_checkpoint && parts_.state.step > start_step_) save();
+  if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) {
+    parts_.hooks.validate(parts_.state.step);
+  }
+  if (parts_.group.is_root()) {
+    const CheckpointContents last = contents();
+    adapter::save_adapter(output_dir, last.adapter, last.adapter_metadata, last.lycoris_config);
+    if (!last.ema.empty()) {
+      adapter::save_adapter(output_dir / "ema", last.ema, last.adapter_metadata, last.lycoris_config);
+    }
+  }
+  parts_.metrics.flush();
+  parts_.run_state.end("complete", progress(), util::kExitDone);
+  util::log::info(fmt::format("training complete: {} steps, {}, final adapter at {}", parts_.state.step,
+                              util::duration_text(since_start_.elapsed_s()),
+                              (output_dir / "pytorch_lora_weights.safetensors").string()));
+  return util::kExitDone;
+}
+
+}  // namespace omnigen::train

@@ -1,0 +1,89 @@
+// The training loop: one optimizer step, repeated, with everything that happens between steps.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "comm/job.h"
+#include "comm/process_group.h"
+#include "config/schema.h"
+#include "optim/ema.h"
+#include "optim/lr_schedule.h"
+#include "train/batch_stream.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/run_plan.h"
+#include "train/run_state.h"
+#include "train/stop_signal.h"
+#include "train/train_step.h"
+#include "train/training_state.h"
+#include "util/progress.h"
+
+namespace omnigen::train {
+
+// What the loop calls at its own times; collective, on every rank.
+struct Hooks {
+  // Evaluation losses by series name; empty where there is no eval data set.
+  std::function<std::map<std::string, double>(int64_t step)> evaluate;
+  // Renders, saves and logs validation images.
+  std::function<void(int64_t step)> validate;
+};
+
+class Trainer {
+ public:
+  struct Parts {
+    const config::Config& config;
+    comm::Job& job;
+    comm::ProcessGroup& group;
+    adapter::AdapterSet& adapters;
+    optim::Optimizer& optimizer;
+    optim::FlatGradients& gradients;
+    TrainStep& step;
+    optim::Ema* ema;  // rank 0 with use_ema, else null
+    std::shared_ptr<const SampleLoader> loader;
+    RunPlan plan;
+    const optim::LrSchedule& schedule;
+    Metrics& metrics;
+    RunState& run_state;
+    Hooks hooks;
+    nlohmann::json lycoris_config;
+    TrainingState state;  // settings filled in; step and cursor 0
+  };
+  explicit Trainer(Parts parts);
+
+  // Loads a checkpoint's state. Errors: ConfigError, DataError.
+  void resume(const std::filesystem::path& checkpoint);
+  // Runs to the end or to a request to stop; returns the exit code. Collective.
+  int run();
+
+  const TrainingState& state() const { return parts_.state; }
+
+ private:
+  void one_step(BatchStream& batches);
+  void record(const StepResult& result, const LoadedBatch& batch, double wait_s, double step_s);
+  void report_nonfinite(const StepResult& result, const LoadedBatch& batch);
+  void check_weights_agree();
+  bool due(int64_t interval) const;
+  void save_if_due(bool requested);
+  void save(bool rolling = false);
+  CheckpointContents contents() const;
+  int stop(StopRequest request);
+  int finish();
+  RunProgress progress() const;
+
+  Parts parts_;
+  CheckpointStore store_;
+  StopSignal signals_;
+  int64_t start_step_ = 0;
+  int64_t saved_step_ = -1;
+  int64_t validated_step_ = -1;
+  int64_t nonfinite_in_a_row_ = 0;
+  std::string last_checkpoint_;
+  std::unique_ptr<util::Progress> bar_;
+  util::Stopwatch since_start_;
+};
+
+}  // namespace omnigen::train

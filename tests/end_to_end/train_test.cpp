@@ -1,0 +1,95 @@
+// The main job: the same run at any number of ranks, and what it leaves behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "end_to_end/workspace.h"
+#include "io/safetensors_reader.h"
+
+namespace omnigen::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
+
+TEST(Train, IsTheSameRunAtAnyNumberOfRanks) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  std::map<int, std::map<int64_t, nlohmann::json>> runs;
+  for (const auto& [ranks, accumulation] : {std::pair{1, 12}, {2, 6}, {3, 4}, {4, 3}}) {
+    const std::string name = fmt::format("ranks{}", ranks);
+    const Outcome outcome = workspace.train(
+        name, ranks, {fmt::format("--gradient_accumulation_steps={}", accumulation)});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    runs[ranks] = workspace.metrics(name);
+  }
+  for (const int ranks : {2, 3, 4}) {
+    for (const int64_t step : {1, 5, 20}) {
+      const auto expected = runs[1].at(step).at("train_loss").get<double>();
+      EXPECT_NEAR(runs[ranks].at(step).at("train_loss").get<double>(), expected,
+                  kEqualLosses * expected)
+          << ranks << " ranks, step " << step;
+    }
+  }
+  EXPECT_NE(runs[1].at(1).at("train_loss"), runs[1].at(20).at("train_loss"));
+}
+
+TEST(Train, LeavesAdapterCheckpointsAndRecords) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome outcome =
+      workspace.train("run", 2, {"--max_train_steps=6", "--checkpointing_steps=2",
+                                 "--checkpoints_total_limit=2", "--report_to=tensorboard"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("training complete: 6 steps"));
+  const fs::path output = workspace.output("run");
+  for (const char* name :
+       {"pytorch_lora_weights.safetensors", "lycoris_config.json",
+        "ema/pytorch_lora_weights.safetensors", "checkpoint-4/checkpoint_manifest.json",
+        "checkpoint-6/optimizer.safetensors", "run_state.json", "simpletuner_config.json"}) {
+    EXPECT_TRUE(fs::exists(output / name)) << name;
+  }
+  EXPECT_FALSE(fs::exists(output / "checkpoint-2"));
+  const io::SafetensorsReader adapter(output / "pytorch_lora_weights.safetensors");
+  EXPECT_TRUE(adapter.contains("lycoris_layers_0_self_attn_to_q.lokr_w1"));
+  EXPECT_TRUE(adapter.metadata().contains("lycoris_config"));
+  EXPECT_EQ(workspace.metrics("run").size(), 6U);
+}
+
+TEST(Train, TheResolvedConfigurationReproducesTheRun) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  ASSERT_EQ(workspace.train("first", 1, {"--max_train_steps=3"}).exit_code, 0);
+  fs::copy_file(workspace.output("first") / "simpletuner_config.json",
+                workspace.path("resolved.json"));
+  const Outcome again = workspace.run(
+      fmt::format("{}/omnigen-dist --config resolved.json --output_dir={}", OMNIGEN_BINARY_DIR,
+                  workspace.output("again").string()));
+  ASSERT_EQ(again.exit_code, 0) << again.output;
+  EXPECT_EQ(workspace.metrics("first").at(3).at("train_loss"),
+            workspace.metrics("again").at(3).at("train_loss"));
+}
+
+TEST(Train, RendersValidationImagesOverRanks) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const std::vector<std::string> arguments = {
+      "--max_train_steps=2",          "--validation_disable=false", "--validation_steps=2",
+      "--validation_prompt=a-square", "--validation_resolution=64x64,96x64",
+      "--validation_num_inference_steps=2", "--disable_benchmark=false"};
+  ASSERT_EQ(workspace.train("one", 1, arguments).exit_code, 0);
+  auto more = arguments;
+  more.emplace_back("--gradient_accumulation_steps=1");
+  const Outcome two = workspace.train("two", 2, more);
+  ASSERT_EQ(two.exit_code, 0) << two.output;
+  int images = 0;
+  for (const auto& entry : fs::directory_iterator(workspace.output("one") / "validation_images")) {
+    images += entry.path().extension() == ".png" ? 1 : 0;
+    EXPECT_TRUE(fs::exists(workspace.output("two") / "validation_images" / entry.path().filename()));
+  }
+  EXPECT_GE(images, 4);  // two prompts (one of them unconditional) at two sizes
+}
+
+}  // namespace
+}  // namespace omnigen::test
