@@ -17,14 +17,25 @@ namespace {
 
 constexpr uint32_t kCastagnoli = 0x82F63B78;  // reflected polynomial
 
-std::array<uint32_t, 256> make_crc_table() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < table.size(); ++i) {
-    uint32_t value = i;
+constexpr size_t kSlices = 8;
+
+using CrcTables = std::array<std::array<uint32_t, 256>, kSlices>;
+
+// tables[k][b] is the CRC of byte b followed by k zero bytes.
+CrcTables make_crc_tables() {
+  CrcTables tables{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    uint32_t value = byte;
     for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1U) != 0 ? kCastagnoli : 0);
-    table[i] = value;
+    tables[0][byte] = value;
   }
-  return table;
+  for (size_t k = 1; k < kSlices; ++k) {
+    for (size_t byte = 0; byte < 256; ++byte) {
+      const uint32_t before = tables[k - 1][byte];
+      tables[k][byte] = tables[0][before & 0xFFU] ^ (before >> 8);
+    }
+  }
+  return tables;
 }
 
 std::span<const std::byte> as_bytes(std::string_view text) {
@@ -61,11 +72,20 @@ uint64_t xxh3_64_file(const std::filesystem::path& path) {
   return XXH3_64bits_digest(hash.get());
 }
 
+// Eight bytes at a time ("slicing-by-8", Kounavis and Berry, ISCC 2005).
 uint32_t crc32c(std::span<const std::byte> bytes, uint32_t crc) {
-  static const std::array<uint32_t, 256> kTable = make_crc_table();
+  static const CrcTables kTables = make_crc_tables();
   crc = ~crc;
+  for (; bytes.size() >= kSlices; bytes = bytes.subspan(kSlices)) {
+    uint32_t next = 0;
+    for (size_t i = 0; i < kSlices; ++i) {
+      const auto mixed = static_cast<uint32_t>(bytes[i]) ^ (i < 4 ? crc >> (8 * i) & 0xFFU : 0U);
+      next ^= kTables[kSlices - 1 - i][mixed];
+    }
+    crc = next;
+  }
   for (const std::byte byte : bytes) {
-    crc = kTable[(crc ^ static_cast<uint32_t>(byte)) & 0xFFU] ^ (crc >> 8);
+    crc = kTables[0][(crc ^ static_cast<uint32_t>(byte)) & 0xFFU] ^ (crc >> 8);
   }
   return ~crc;
 }

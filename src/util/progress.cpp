@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "util/log.h"
+#include "util/status_line.h"
 
 namespace omnigen::util {
 namespace {
@@ -20,6 +20,19 @@ constexpr int kBarWidth = 24;
 int terminal_width() {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 120;
+}
+
+bool begins_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+}
+
+// The first `columns` characters of UTF-8 text, one column each.
+std::string cut(const std::string& text, int64_t columns) {
+  size_t size = 0;
+  for (; size < text.size(); ++size) {
+    if (begins_character(text[size]) && --columns < 0) break;
+  }
+  return text.substr(0, size);
 }
 
 }  // namespace
@@ -36,7 +49,7 @@ Progress::Progress(std::string title, int64_t total, std::string unit, bool visi
       total_(total),
       unit_(std::move(unit)),
       visible_(visible),
-      on_terminal_(isatty(STDERR_FILENO) == 1),
+      on_terminal_(stderr_is_terminal()),
       start_(start) {}
 
 Progress::~Progress() {
@@ -68,17 +81,15 @@ void Progress::update(int64_t done, std::string_view fields) {
   const auto filled = total_ > 0 ? static_cast<int>(done * kBarWidth / total_) : kBarWidth;
   std::string bar;
   for (int i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
-  std::string text = line(done, fields);
-  const int room = terminal_width() - kBarWidth - static_cast<int>(title_.size()) - 4;
-  if (room > 0 && text.size() > static_cast<size_t>(room)) text.resize(static_cast<size_t>(room));
-  std::fprintf(stderr, "\r\033[K%s %s %s", title_.c_str(), bar.c_str(), text.c_str());
-  std::fflush(stderr);
+  // One column stays free: a full line would wrap, and the next update would leave half of it
+  // behind.
+  show_status_line(
+      cut(fmt::format("{} {} {}", title_, bar, line(done, fields)), terminal_width() - 1));
   line_open_ = true;
 }
 
 void Progress::finish() {
-  if (!line_open_) return;
-  std::fputc('\n', stderr);
+  if (line_open_) end_status_line();
   line_open_ = false;
 }
 

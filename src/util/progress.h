@@ -19,7 +19,7 @@ class Progress {
 
   // `fields` follows the counts, e.g. "loss 0.8123 lr 4.00e-05".
   void update(int64_t done, std::string_view fields = {});
-  // Ends the bar's line, so that other output starts on its own.
+  // Ends the bar's line. Log lines may come at any time: they go above the bar.
   void finish();
 
  private:

@@ -17,6 +17,18 @@ constexpr int kRounds = 10;
 
 }  // namespace
 
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
+  for (int round = 0; round < kRounds; ++round) {
+    const uint64_t p0 = static_cast<uint64_t>(kMultiplier0) * counter[0];
+    const uint64_t p1 = static_cast<uint64_t>(kMultiplier1) * counter[2];
+    counter = {static_cast<uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(p1),
+               static_cast<uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(p0)};
+    key[0] += kWeyl0;
+    key[1] += kWeyl1;
+  }
+  return counter;
+}
+
 SeedStream::SeedStream(uint64_t seed, std::string_view purpose,
                        std::initializer_list<std::string_view> names, uint64_t draw)
     : draw_(draw) {
@@ -32,18 +44,9 @@ SeedStream::SeedStream(uint64_t seed, std::string_view purpose,
 }
 
 void SeedStream::refill() {
-  std::array<uint32_t, 4> c = {static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32),
-                               static_cast<uint32_t>(draw_), static_cast<uint32_t>(draw_ >> 32)};
-  std::array<uint32_t, 2> k = key_;
-  for (int round = 0; round < kRounds; ++round) {
-    const uint64_t p0 = static_cast<uint64_t>(kMultiplier0) * c[0];
-    const uint64_t p1 = static_cast<uint64_t>(kMultiplier1) * c[2];
-    c = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(p1),
-         static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(p0)};
-    k[0] += kWeyl0;
-    k[1] += kWeyl1;
-  }
-  buffer_ = c;
+  buffer_ = philox4x32({static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32),
+                        static_cast<uint32_t>(draw_), static_cast<uint32_t>(draw_ >> 32)},
+                       key_);
   ++block_;
   used_ = 0;
 }

@@ -10,8 +10,12 @@
 #include <initializer_list>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace omnigen::util {
+
+// One block of Philox4x32-10: 128 random bits of a counter and a key, low words first.
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 class SeedStream {
  public:
