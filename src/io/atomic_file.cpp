@@ -6,8 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "util/error.h"
 
@@ -16,35 +14,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& path, const char* action) {
-  const int code = errno;
+constexpr size_t kReadBytes = 1 << 16;
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+[[noreturn]] void fail(const fs::path& path, const char* action, int code) {
   std::string message = fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(code));
   if (code == ENOSPC || code == EDQUOT) {
-    std::error_code ignored;
-    const auto space = fs::space(path.parent_path(), ignored);
-    message += fmt::format(" ({:.1f} MB free); free some space and start again",
-                           static_cast<double>(space.available) / 1e6);
+    std::error_code error;
+    const auto space = fs::space(folder_of(path), error);
+    if (!error) {
+      message += fmt::format(" ({:.1f} MB free)", static_cast<double>(space.available) / 1e6);
+    }
+    message += "; free some space and start again";
   }
   throw util::Error(message);
+}
+
+[[noreturn]] void fail(const fs::path& path, const char* action) {
+  fail(path, action, errno);
 }
 
 void sync_path(const fs::path& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) fail(path, "open");
-  const int result = ::fsync(fd);
+  const int code = ::fsync(fd) == 0 ? 0 : errno;
   ::close(fd);
-  if (result != 0) fail(path, "sync");
-}
-
-fs::path folder_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (code != 0) fail(path, "sync", code);
 }
 
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path)
     : path_(path), tmp_path_(path.string() + fmt::format(".tmp.{}", ::getpid())) {
-  fs::create_directories(folder_of(path));
+  std::error_code error;
+  fs::create_directories(folder_of(path), error);
+  if (error) fail(folder_of(path), "create folder", error.value());
   fd_ = ::open(tmp_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0) fail(tmp_path_, "create");
 }
@@ -79,22 +86,35 @@ void write_atomically(const fs::path& path, std::string_view bytes) {
 }
 
 void rename_directory(const fs::path& from, const fs::path& to) {
-  for (const auto& entry : fs::recursive_directory_iterator(from)) {
-    sync_path(entry.path(), entry.is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY);
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(from, error), end; !error && entry != end;
+       entry.increment(error)) {
+    sync_path(entry->path(), entry->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY);
   }
+  if (error) fail(from, "read folder", error.value());
   sync_path(from, O_RDONLY | O_DIRECTORY);
   if (::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename to");
   sync_path(folder_of(to), O_RDONLY | O_DIRECTORY);
 }
 
 std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!(file && text << file.rdbuf()) && !(file && fs::file_size(path) == 0)) {
-    throw util::DataError(
-        fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  std::string text;
+  std::string buffer(kReadBytes, '\0');
+  ssize_t count = fd < 0 ? -1 : 0;
+  while (fd >= 0) {
+    count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    text.append(buffer, 0, static_cast<size_t>(count));
   }
-  return text.str();
+  const int code = errno;
+  if (fd >= 0) ::close(fd);
+  if (count < 0) {
+    throw util::DataError(
+        fmt::format("{}: cannot be read: {}", path.string(), std::strerror(code)));
+  }
+  return text;
 }
 
 }  // namespace omnigen::io

@@ -51,16 +51,23 @@ class SafetensorsReader {
 // `<base>.safetensors.index.json` names.
 class SafetensorsFolder {
  public:
-  // Errors: DataError when neither is there, or a shard is missing or truncated.
+  // Errors: DataError when neither is there, a shard is missing or truncated, or index and shards
+  // differ.
   SafetensorsFolder(const std::filesystem::path& folder, const std::string& base);
 
   std::vector<std::string> names() const;
+  // Errors: DataError for an unknown name.
   const TensorInfo& info(const std::string& name) const;
   at::Tensor tensor(const std::string& name) const;
   bool contains(const std::string& name) const { return owner_.contains(name); }
   const std::vector<SafetensorsReader>& files() const { return files_; }
 
  private:
+  void open_shards(const std::filesystem::path& folder,
+                   const std::map<std::string, std::string>& shard_of);
+  const SafetensorsReader& file_of(const std::string& name) const;
+
+  std::string where_;
   std::vector<SafetensorsReader> files_;
   std::map<std::string, size_t> owner_;
 };

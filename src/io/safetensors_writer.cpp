@@ -18,13 +18,13 @@ struct Entry {
   at::Tensor tensor;
 };
 
-// Wider elements first keeps every tensor aligned without holes.
+// The rank puts wider elements first, which keeps every tensor aligned without holes.
 std::vector<Entry> in_file_order(const std::map<std::string, at::Tensor>& tensors) {
   std::vector<Entry> entries;
   entries.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.detach()});
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.tensor.element_size() > b.tensor.element_size();
+    return dtype_rank(a.tensor.scalar_type()) > dtype_rank(b.tensor.scalar_type());
   });
   return entries;
 }
