@@ -20,9 +20,9 @@ bool contains(const std::vector<std::string>& list, const std::string& word) {
 std::string Check::problem(double value) const {
   if (kind_ != Kind::kRange) return "";
   if (low_ && (exclude_low_ ? value <= *low_ : value < *low_)) {
-    return fmt::format("must be {} {}", exclude_low_ ? "above" : "at least", *low_);
+    return fmt::format("must be {} {}, is {}", exclude_low_ ? "above" : "at least", *low_, value);
   }
-  if (high_ && value > *high_) return fmt::format("must be at most {}", *high_);
+  if (high_ && value > *high_) return fmt::format("must be at most {}, is {}", *high_, value);
   return "";
 }
 
@@ -32,7 +32,7 @@ std::string Check::problem(const std::string& value) const {
   for (const std::string& word : split(value)) {
     if (contains(words_, word)) continue;
     const std::string near = nearest(word, words_);
-    return fmt::format("\"{}\" is not one of {}{}", word, fmt::join(words_, ", "),
+    return fmt::format("\"{}\" is not one of {}{}", word, fmt::join(words(), ", "),
                        near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
   }
   return "";
@@ -62,9 +62,9 @@ std::string Check::describe() const {
     case Kind::kNotEmpty:
       return "not empty";
     case Kind::kWord:
-      return fmt::format("one of {}", fmt::join(words_, ", "));
+      return fmt::format("one of {}", fmt::join(words(), ", "));
     case Kind::kWordList:
-      return fmt::format("some of {}", fmt::join(words_, ", "));
+      return fmt::format("some of {}", fmt::join(words(), ", "));
     case Kind::kRange:
       break;
   }

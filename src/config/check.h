@@ -22,6 +22,12 @@ class Check {
     acting_ = {words...};
     return std::move(*this);
   }
+  // A known word that does not act changes nothing that is learned: a warning instead of a refusal.
+  Check harmless() && {
+    harmless_ = true;
+    return std::move(*this);
+  }
+  bool is_harmless() const { return harmless_; }
   Check any_case() && {
     any_case_ = true;
     return std::move(*this);
@@ -52,7 +58,8 @@ class Check {
   std::string not_acting(const std::string& value) const;
   // For --help and docs/config.md: "one of a, b", "at least 1"; empty for any value.
   std::string describe() const;
-  const std::vector<std::string>& words() const { return words_; }
+  // The words that act: all of them, unless acting() said otherwise.
+  const std::vector<std::string>& words() const { return acting_.empty() ? words_ : acting_; }
 
  private:
   std::vector<std::string> split(const std::string& value) const;
@@ -62,6 +69,7 @@ class Check {
   std::vector<std::string> acting_;
   std::vector<std::pair<std::string, std::string>> spellings_;
   bool any_case_ = false;
+  bool harmless_ = false;
   std::optional<double> low_;
   std::optional<double> high_;
   bool exclude_low_ = false;
