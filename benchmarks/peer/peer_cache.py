@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--source-px", type=int, default=1024, help="long side of the JPEGs, pixels")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--photos", required=True, help="folder with JPEG or PNG photographs")
+    parser.add_argument("--photos", required=True, help="folder of intact JPEG or PNG photographs")
     parser.add_argument("--tokenizer", default=str(bench.TOKENIZER))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
