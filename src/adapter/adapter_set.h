@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include <filesystem>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +15,9 @@
 
 namespace omnigen::adapter {
 
+// "layers.0.self_attn.to_q" -> "lycoris_layers_0_self_attn_to_q".
+std::string lycoris_name(std::string module_name, const std::string& prefix = "lycoris");
+
 struct NamedTensor {
   std::string name;
   at::Tensor value;
@@ -22,31 +25,45 @@ struct NamedTensor {
 
 class AdapterSet {
  public:
-  // Fresh factors, float32, drawn from (seed, "adapter", name); attached to the tree's linear layers where
-  // `linear` is set.
+  // Fresh factors, float32, drawn from (seed, "adapter", name); attached to the tree's linear
+  // layers where `linear` is set.
   AdapterSet(const LycorisConfig& config, const nn::ModuleTree& tree, uint64_t seed,
              at::Device device = at::kCPU);
+  // What a file's tensors describe, with their values: no configuration needed. Attached likewise.
+  // Errors: DataError when they are not LoKr factors of this model's layers.
+  static AdapterSet from_tensors(const std::map<std::string, at::Tensor>& values,
+                                 const nn::ModuleTree& tree, const std::string& where,
+                                 at::Device device = at::kCPU);
 
-  // Trained leaves in the order of the file's optimizer: per module lokr_w1[_a, _b], lokr_w2[_a, _b].
+  // Trained leaves in the order of the file's optimizer: per module lokr_w1[_a, _b], lokr_w2[_a,
+  // _b].
   std::vector<NamedTensor> parameters() const;
   int64_t num_parameters() const;
   size_t num_modules() const { return adapters_.size(); }
   // Trained leaves of the modules whose path begins with `prefix` (activation checkpointing).
   std::vector<at::Tensor> parameters_below(const std::string& prefix) const;
+  // Lines for the log: what was matched, layers and parameters in total.
+  const std::vector<std::string>& notices() const { return notices_; }
 
   // Output scale of every adapter; 1 in training, 0 for the untouched model.
   void set_multiplier(double multiplier);
   double multiplier() const { return multiplier_; }
 
-  // LyCORIS names and tensors (`lycoris_layers_0_self_attn_to_q.lokr_w1`, `.alpha`, …).
+  // LyCORIS names and tensors (`lycoris_layers_0_self_attn_to_q.lokr_w1`, `.alpha`, …): a copy.
   std::map<std::string, at::Tensor> state_dict(at::ScalarType dtype) const;
-  // `values` as state_dict() gives them, or with EMA values in place. Errors: DataError listing missing,
-  // unexpected and mis-shaped tensors.
+  // `values` as state_dict() gives them, or with EMA values in place; `.alpha` may be left out.
+  // Errors: DataError listing missing, unexpected and mis-shaped tensors, or another scale.
   void load_state_dict(const std::map<std::string, at::Tensor>& values, const std::string& where);
+  // Takes the values of every module that fits whole and leaves the others as they are; returns
+  // lines for the log. A low-rank module keeps what it computes although its alpha may differ here.
+  // Errors: DataError when no module fits.
+  std::vector<std::string> init_from(const std::map<std::string, at::Tensor>& values,
+                                     const std::string& where);
 
   // delta_weight [out, in] of one module in float32, scale applied once.
   at::Tensor delta_weight(size_t module) const;
-  // Adds every delta to its layer's weight: in float32, rounded once to the weight's dtype.
+  // Adds every delta, times the multiplier, to its layer's weight and detaches the adapter: in
+  // float32, rounded once to the weight's dtype.
   void merge_into(nn::ModuleTree& tree) const;
 
   struct Entry {
@@ -57,7 +74,11 @@ class AdapterSet {
   const std::vector<Entry>& entries() const { return adapters_; }
 
  private:
+  AdapterSet() = default;
+  void attach(const nn::ModuleInfo& module, Entry entry);
+
   std::vector<Entry> adapters_;
+  std::vector<std::string> notices_;
   double multiplier_ = 1.0;
 };
 

@@ -3,12 +3,14 @@
 // Source: LyCORIS lycoris/wrapper.py (presets, selection), lycoris/modules/lokr.py (storage).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "adapter/name_pattern.h"
 #include "nn/module_info.h"
 
 namespace omnigen::adapter {
@@ -16,7 +18,7 @@ namespace omnigen::adapter {
 // Options of one adapter; an entry of module_algo_map or name_algo_map overrides single members.
 struct LokrOptions {
   int64_t linear_dim = 4;
-  double linear_alpha = 1.0;
+  double linear_alpha = 1.0;  // 0: the rank
   int64_t factor = -1;
   bool full_matrix = false;
   bool decompose_both = false;
@@ -26,30 +28,46 @@ struct LokrOptions {
 
 class LycorisConfig {
  public:
+  // The order of name_algo_map's entries counts: the first pattern that matches wins.
   // Errors: ConfigError with the member, what was found and what to write (rules C20 to C25).
-  static LycorisConfig from_json(const nlohmann::json& json, const std::string& where);
+  static LycorisConfig from_json(const nlohmann::ordered_json& json, const std::string& where);
   static LycorisConfig from_file(const std::filesystem::path& path);
 
   struct Selected {
     const nn::ModuleInfo* module;
     LokrOptions options;
   };
-  // In the order of the module tree. `notices` gets one line per target for the log: matches per class,
-  // targets that match nothing. Errors: ConfigError when nothing matches at all.
+  // In the order of the module tree. `notices` gets lines for the log: what each target matched,
+  // targets that match nothing, factors that do not divide, layers and parameters in total.
+  // Errors: ConfigError when nothing matches at all.
   std::vector<Selected> select(const nn::ModuleTree& tree, std::vector<std::string>* notices) const;
 
   double multiplier = 1.0;
+  std::string lora_prefix = "lycoris";  // what tensor names begin with
   LokrOptions defaults;
-  nlohmann::json text;  // the file as it was, for `lycoris_config.json` and metadata
+  nlohmann::ordered_json text;  // the file as it was, for `lycoris_config.json` and metadata
 
  private:
-  std::vector<std::string> target_modules_;
-  std::vector<std::string> target_names_;
-  std::vector<std::string> exclude_names_;
-  bool use_fnmatch_ = false;
+  class Walk;
+
+  void read_preset(const nlohmann::ordered_json& preset, const std::string& where);
+  // The target that stands for this class, or null.
+  const std::string* class_target(const std::string& class_name) const;
+  bool stands_for(const std::string& target, const std::string& class_name) const;
+  bool excluded(const std::string& name) const;
+  // Options that module_algo_map has for this class, or null.
+  const LokrOptions* class_options(const std::string& class_name) const;
+  // Options of a module chosen by its path.
+  const LokrOptions& name_options(const nn::ModuleInfo& module) const;
+
+  std::vector<std::string> target_modules_;  // those of module_algo_map at the end
+  bool default_targets_ = true;              // the library's own list
+  std::vector<NamePattern> target_names_;    // those of name_algo_map at the end
+  std::vector<NamePattern> exclude_names_;
   bool exact_match_ = false;  // "target_match": "exact"
-  nlohmann::json module_algo_map_;
-  nlohmann::json name_algo_map_;
+  std::vector<std::pair<std::string, LokrOptions>> module_algo_map_;
+  std::vector<std::pair<NamePattern, LokrOptions>> name_algo_map_;
+  std::vector<std::string> notices_;  // about members without effect
 };
 
 }  // namespace omnigen::adapter

@@ -1,0 +1,66 @@
+// LoKr on one linear layer: y = base(x) + μ · scale · x · (W1 ⊗ W2)ᵀ with small trained factors.
+//
+// Source: LyCORIS lycoris/modules/lokr.py; arXiv:2309.14859.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapter/lycoris_config.h"
+#include "nn/linear.h"
+
+namespace omnigen::adapter {
+
+// Which factors a layer gets, and their sizes: W1 [a, c], W2 [b, d], each full or a product through
+// `rank`.
+struct LokrShape {
+  int64_t a = 0;
+  int64_t b = 0;
+  int64_t c = 0;
+  int64_t d = 0;
+  int64_t rank = 0;
+  bool low_rank_w1 = false;
+  bool low_rank_w2 = false;
+  double scale = 1.0;
+  double alpha = 0.0;  // as saved: scale · rank
+
+  int64_t out_features() const { return a * b; }
+  int64_t in_features() const { return c * d; }
+  int64_t num_parameters() const;
+  // Names and shapes in the order of training: lokr_w1 | lokr_w1_a, lokr_w1_b, then lokr_w2 |
+  // lokr_w2_a, lokr_w2_b.
+  std::vector<std::pair<std::string, std::vector<int64_t>>> factors() const;
+};
+
+LokrShape lokr_shape(int64_t out_features, int64_t in_features, const LokrOptions& options);
+
+class LokrFactors : public nn::LinearAdapter {
+ public:
+  // Fresh float32 leaves drawn from (seed, "adapter", name): delta is zero.
+  LokrFactors(const LokrShape& shape, const std::string& name, uint64_t seed, at::Device device);
+
+  // Neither W1 ⊗ W2 nor a gradient of that size is formed. base_out is overwritten where autograd
+  // allows it. Computed in x's dtype; the leaves' gradients are float32.
+  at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
+
+  const LokrShape& shape() const { return shape_; }
+  // Trained leaves by factor name.
+  const std::vector<std::pair<std::string, at::Tensor>>& factors() const { return factors_; }
+  void set_multiplier(double multiplier) { multiplier_ = multiplier; }
+  // Shapes: [out, in], float32; scale applied once, multiplier not.
+  at::Tensor delta_weight() const;
+
+ private:
+  const at::Tensor& factor(const std::string& name) const;
+  at::Tensor w1() const;
+
+  LokrShape shape_;
+  std::vector<std::pair<std::string, at::Tensor>> factors_;
+  double multiplier_ = 1.0;
+};
+
+}  // namespace omnigen::adapter

@@ -1,0 +1,19 @@
+#include "optim/grad_clip.h"
+
+#include <algorithm>
+
+namespace omnigen::optim {
+
+double clip_gradients(at::Tensor& flat_gradients, const ClipOptions& options) {
+  if (flat_gradients.numel() == 0) return 0.0;
+  if (options.method == ClipMethod::kValue) {
+    const auto largest = flat_gradients.abs().max().item<double>();
+    if (options.limit > 0) flat_gradients.clamp_(-options.limit, options.limit);
+    return largest;
+  }
+  const at::Tensor norm = at::linalg_vector_norm(flat_gradients, 2);
+  if (options.limit > 0) flat_gradients.mul_((options.limit / (norm + 1e-6)).clamp_max(1.0));
+  return norm.item<double>();
+}
+
+}  // namespace omnigen::optim
