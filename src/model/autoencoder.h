@@ -40,7 +40,8 @@ struct AutoencoderOptions {
 
 class Autoencoder {
  public:
-  // Weights by diffusers name (old attention names are renamed), in compute dtype, on the device.
+  // Weights by diffusers name, in compute dtype, on the device (load_autoencoder renames old
+  // attention names).
   Autoencoder(const AutoencoderConfig& config, std::map<std::string, at::Tensor> weights);
   ~Autoencoder();
   Autoencoder(const Autoencoder&) = delete;
@@ -51,7 +52,8 @@ class Autoencoder {
   at::ScalarType dtype() const;
   at::Device device() const;
 
-  // Shapes: image [B, 3, H, W] in [-1, 1] -> moments [B, 2*C, H/f, W/f] (mean, log variance), float32.
+  // Shapes: image [B, 3, H, W] in [-1, 1] -> moments [B, 2*C, H/f, W/f] (mean, log variance),
+  // float32.
   at::Tensor encode_moments(const at::Tensor& image_BCHW) const;
   // Shapes: latent [B, C, h, w], not scaled -> image [B, 3, h*f, w*f], float32, not clamped.
   at::Tensor decode(const at::Tensor& latent_BCHW) const;

@@ -1,6 +1,7 @@
 // The OmniGen transformer (arXiv:2409.11340) on packed, maskless micro-batches.
 //
-// Source: diffusers models/transformers/transformer_omnigen.py; VectorSpaceLab/OmniGen OmniGen/model.py.
+// Source: diffusers models/transformers/transformer_omnigen.py; VectorSpaceLab/OmniGen
+// OmniGen/model.py.
 #pragma once
 
 #include <torch/types.h>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/packed_sample.h"
@@ -28,13 +30,15 @@ class OmniGenTransformer {
   // Predicted velocities x1 - x0, one per sample. Shapes: [C, h, w] each, float32.
   std::vector<at::Tensor> forward(const MicroBatch& batch) const;
 
-  // Activations on the way, by name, for tests and diagnostics (names: tests/golden README, `stage.*`).
+  // Activations on the way, by name, for tests and diagnostics: time_token, time_embedding [B, D],
+  // rope_cos, rope_sin [P, d], sequence, layer_0, layer_1, … [P, D], modulated [N, D], of the
+  // packed micro-batch.
   using StageObserver = std::function<void(const std::string& name, const at::Tensor& value)>;
   void set_stage_observer(StageObserver observer);
 
   // Recompute every block in backward; `parameters_of(block)` are the trained leaves that it uses.
-  void set_gradient_checkpointing(bool enabled,
-                                  std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
+  void set_gradient_checkpointing(
+      bool enabled, std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
 
   const TransformerConfig& config() const;
   // Every weight by diffusers name, in the order of definition; the positional table excluded.
@@ -51,6 +55,13 @@ class OmniGenTransformer {
 
 // The same tree from shapes alone.
 nn::ModuleTree module_tree(const TransformerConfig& config);
+
+// The positional table's name: a constant that a model file may hold.
+inline constexpr const char* kPositionTable = "patch_embedding.pos_embed";
+
+// Name and shape of every trained weight, in the order of definition.
+std::vector<std::pair<std::string, std::vector<int64_t>>> trained_shapes(
+    const TransformerConfig& config);
 
 // Name and shape of every weight of the diffusers layout, positional table included.
 std::map<std::string, std::vector<int64_t>> weight_shapes(const TransformerConfig& config);

@@ -1,5 +1,5 @@
-// What the transformer is given: a list of samples of any sizes. No padding, no mask; a sample's result
-// does not depend on its neighbours.
+// What the transformer is given: a list of samples of any sizes. No padding, no mask; a sample's
+// result does not depend on its neighbours.
 #pragma once
 
 #include <torch/types.h>
@@ -9,7 +9,8 @@
 
 namespace omnigen::model {
 
-// An input (condition) image: its tokens fill input_ids[start, end). Shapes: latent [C, h, w], scaled.
+// An input (condition) image: its tokens fill input_ids[start, end). Shapes: latent [C, h, w],
+// scaled.
 struct InputImage {
   at::Tensor latent_CHW;
   int64_t start = 0;

@@ -1,5 +1,5 @@
-// Published model folders -> weights by diffusers name: complete, or one error listing what is missing,
-// unexpected or of another shape.
+// Published model folders -> weights by diffusers name: complete, or one error listing what is
+// missing, unexpected or of another shape.
 #pragma once
 
 #include <torch/types.h>
@@ -20,8 +20,8 @@ struct Placement {
 };
 
 // `<folder>/transformer/` or, without that, `<folder>` itself: config.json and
-// diffusion_pytorch_model[.safetensors|-0000x-of-0000y.safetensors]. Weights stay memory-mapped where dtype
-// and device already fit. `patch_embedding.pos_embed` may be absent: it is computed.
+// diffusion_pytorch_model[.safetensors|-0000x-of-0000y.safetensors]. Weights stay memory-mapped
+// where dtype and device already fit. `patch_embedding.pos_embed` may be absent: it is computed.
 // Errors: DataError.
 std::unique_ptr<OmniGenTransformer> load_transformer(const std::filesystem::path& folder,
                                                      const Placement& placement);
@@ -33,8 +33,10 @@ std::unique_ptr<Autoencoder> load_autoencoder(const std::filesystem::path& folde
 // What `check` prints without loading: configuration if readable, else the reason.
 TransformerConfig read_transformer_config(const std::filesystem::path& folder);
 
-// Throws one DataError listing every missing, unexpected and mis-shaped tensor (first 10 of each, totals).
-void require_exact(const std::string& what, const std::map<std::string, std::vector<int64_t>>& expected,
+// Throws one DataError listing every missing, unexpected and mis-shaped tensor (first 10 of each,
+// totals).
+void require_exact(const std::string& what,
+                   const std::map<std::string, std::vector<int64_t>>& expected,
                    const std::map<std::string, std::vector<int64_t>>& found,
                    const std::vector<std::string>& optional = {});
 

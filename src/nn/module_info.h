@@ -1,4 +1,5 @@
-// One entry of a model's module tree, in the order in which the published model defines its modules.
+// One entry of a model's module tree, in the order in which the published model defines its
+// modules.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,45 @@
+// Attention of packed samples without a mask: causal over condition and time tokens, dense over
+// every input image's block and over the output image.
+//
+// In each sample row i sees keys [0, n_i): i + 1 for condition and time tokens, the block's end
+// inside an input image, all for output-image rows. That is the published mask, row by row.
+//
+// Source: diffusers pipelines/omnigen/processor_omnigen.py (the mask); arXiv:2205.14135 (row
+// blocks).
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace omnigen::nn {
+
+// Half-open range of a sample's rows.
+struct RowRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Where one sample lies. Rows are counted from its first token.
+struct AttentionSpan {
+  int64_t key_begin = 0;               // its first row in k and v
+  int64_t query_begin = 0;             // the row in q and the result of `first_query`
+  int64_t first_query = 0;             // 0, or num_causal where only output-image rows are wanted
+  int64_t num_causal = 0;              // condition tokens and the time token
+  int64_t length = 0;                  // all tokens
+  std::vector<RowRange> input_images;  // below num_causal, ascending, disjoint
+};
+
+// Scale 1/sqrt(d); softmax in float32. Samples are independent of each other to the last bit.
+// Shapes: q, the result [Q, H·d], k, v [P, H·d].
+at::Tensor attention(const at::Tensor& q_QD, const at::Tensor& k_PD, const at::Tensor& v_PD,
+                     const std::vector<AttentionSpan>& spans, int64_t num_heads);
+
+// The same as calls of scaled_dot_product_attention, for every device and dtype: one causal call,
+// one dense call per image block, concatenated.
+at::Tensor attention_reference(const at::Tensor& q_QD, const at::Tensor& k_PD,
+                               const at::Tensor& v_PD, const std::vector<AttentionSpan>& spans,
+                               int64_t num_heads);
+
+}  // namespace omnigen::nn
