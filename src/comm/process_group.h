@@ -1,5 +1,6 @@
 // Collectives over the ranks of a job. Every member is collective unless it says otherwise.
 //
+// All ranks call the same members in the same order, from one thread.
 // Errors: CommError on failure or when the watchdog's limit is passed.
 #pragma once
 
@@ -32,12 +33,29 @@ class ProcessGroup {
   virtual std::string broadcast_bytes(const std::string& bytes, int root) = 0;
   // Every rank's bytes, in rank order, on every rank.
   virtual std::vector<std::string> all_gather_bytes(const std::string& bytes) = 0;
+  // NaN on any rank gives NaN on all.
   virtual double all_reduce_max(double value) = 0;
+  // Summed in rank order: the same bits on every rank, and for every backend.
   virtual double all_reduce_sum(double value) = 0;
 
   // True if `value` is true on every rank.
   bool all_agree(bool value) { return all_reduce_max(value ? 0.0 : 1.0) == 0.0; }
   bool any(bool value) { return all_reduce_max(value ? 1.0 : 0.0) != 0.0; }
+
+ protected:
+  static void check_contiguous(const at::Tensor& tensor) {
+    TORCH_CHECK(tensor.is_contiguous(), "collective on a tensor that is not contiguous: sizes ",
+                tensor.sizes(), ", strides ", tensor.strides());
+  }
+  static void check_reducible(const at::Tensor& tensor) {
+    check_contiguous(tensor);
+    const auto dtype = tensor.scalar_type();
+    TORCH_CHECK(dtype == at::kFloat || dtype == at::kDouble || dtype == at::kLong,
+                "all_reduce_sum takes float32, float64 or int64, not ", dtype);
+  }
+  void check_root(int root) const {
+    TORCH_CHECK(root >= 0 && root < size(), "root ", root, " of a group of ", size());
+  }
 };
 
 }  // namespace omnigen::comm

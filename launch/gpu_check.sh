@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# What to run first on a machine with GPUs: versions, build, the tests that need one, a small training run on
+# the first GPU and, where there are two, on two ranks over NCCL.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+build=${OMNIGEN_BUILD_DIR:-build}
+config=config/quickstart/config.json
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L | grep -q GPU; then
+  echo "no GPU here: nvidia-smi lists none" >&2
+  exit 1
+fi
+echo "== versions"
+nvidia-smi --query-gpu=index,name,driver_version,memory.total,compute_cap --format=csv
+nvidia-smi topo -m || true
+mpirun --version | head -n 1
+
+launch/setup.sh
+"$build/omnigen-dist" version
+
+echo "== tests that need a GPU"
+ctest --test-dir "$build" --output-on-failure --no-tests=error -L cuda
+
+# train RANKS
+train() {
+  echo "== training, $1 rank(s), device cuda"
+  NCCL_DEBUG=${NCCL_DEBUG:-INFO} launch/train.sh -n "$1" --config "$config" --device cuda \
+    --output_dir "$work/ranks_$1" --max_train_steps 10
+}
+model=$(sed -n 's/^ *"-*pretrained_model_name_or_path" *: *"\([^"]*\)".*/\1/p' "$config")
+[ -e "$model/model_index.json" ] ||
+  "$build/omnigen-cache" make-model --output "$model" --size quickstart
+launch/cache.sh -n 1 --config "$config"
+train 1
+gpus=$(nvidia-smi -L | grep -c GPU)
+if [ "$gpus" -ge 2 ]; then train 2; fi
+echo "== all good: $gpus GPU(s)"

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# clang-format and clang-tidy 14, and shellcheck.
+#   launch/lint.sh                     everything (clang-tidy takes about half an hour on two cores)
+#   launch/lint.sh --changed [BASE]    files changed since BASE (default: where this branch left main, else
+#                                      the last commit), and what is not committed
+# OMNIGEN_LINT_SECONDS limits clang-tidy; files it did not reach are named, and are no failure.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+build=${OMNIGEN_BUILD_DIR:-build}
+# shellcheck source=launch/packages.sh
+. launch/packages.sh
+sources=('src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' 'benchmarks/*.h' 'benchmarks/*.cpp'
+  'data-tools/*.h' 'data-tools/*.cpp')
+
+default_base() {
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null || true)
+  if [ -n "$base" ] && [ "$base" != "$(git rev-parse HEAD)" ]; then
+    echo "$base"
+  else
+    git rev-parse --verify --quiet HEAD~1 || git hash-object -t tree /dev/null
+  fi
+}
+
+changed_files() {
+  git diff --name-only --diff-filter=d "$1" -- "${@:2}"
+  git ls-files --others --exclude-standard -- "${@:2}"
+}
+
+base=
+if [ "${1:-}" = --changed ]; then
+  base=${2:-$(default_base)}
+  mapfile -t files < <(changed_files "$base" "${sources[@]}" | sort -u)
+  mapfile -t scripts < <(changed_files "$base" launch .ci/run | sort -u)
+else
+  mapfile -t files < <(git ls-files -- "${sources[@]}")
+  mapfile -t scripts < <(git ls-files -- launch .ci/run)
+fi
+ensure_packages clang-format-14 clang-tidy-14 shellcheck
+
+echo "clang-format: ${#files[@]} files"
+if [ ${#files[@]} -gt 0 ]; then clang-format-14 --dry-run --Werror "${files[@]}"; fi
+echo "shellcheck: ${#scripts[@]} files"
+if [ ${#scripts[@]} -gt 0 ]; then shellcheck -x "${scripts[@]}"; fi
+
+# clang cannot read gcc's precompiled header: it gets its own, and the compile commands without the options of
+# gcc and ccache.
+[ -f "$build/build.ninja" ] || launch/setup.sh
+database=$build/lint
+mkdir -p "$database"
+sed -E -e 's| -fpch-preprocess| |g; s| -Winvalid-pch||g' \
+  -e "s| -include [^ ]*cmake_pch\.hxx| -include-pch $root/$database/pch.h.pch|g" \
+  -e 's|"command": ".* ([^ "]*/)?c\+\+ |"command": "clang++-14 |' \
+  "$build/compile_commands.json" >"$database/compile_commands.json"
+pch_flags=$(sed -n 's|.*"command": "clang++-14 \(.*\) -o .*pch\.cpp\.o.*|\1|p' \
+  "$database/compile_commands.json" | sed 's| -include-pch [^ ]*||' | head -n 1)
+if [ ! "$database/pch.h.pch" -nt src/pch.h ]; then
+  # shellcheck disable=SC2086  # a list of options
+  clang++-14 $pch_flags -x c++-header src/pch.h -o "$database/pch.h.pch"
+fi
+
+# Headers are checked through the sources that include them.
+mapfile -t units < <(printf '%s\n' "${files[@]}" | sed -n -E 's/\.(h|cpp)$/.cpp/p' | sort -u |
+  while read -r unit; do grep -qF "/$unit\"" "$database/compile_commands.json" && echo "$unit"; done)
+echo "clang-tidy: ${#units[@]} files"
+[ ${#units[@]} -gt 0 ] || exit 0
+
+tidy_one() {
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "clang-tidy: no time left for $1"
+  elif ! clang-tidy-14 -p "$database" --quiet "$1" 2>"$database/errors.$$"; then
+    cat "$database/errors.$$"
+    echo "clang-tidy: findings in $1"
+    return 1
+  fi
+}
+export -f tidy_one
+export database deadline=$(($(date +%s) + ${OMNIGEN_LINT_SECONDS:-100000}))
+printf '%s\0' "${units[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c "tidy_one {}"

@@ -1,0 +1,92 @@
+#include "comm/group_factory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "comm/device_choice.h"
+#include "comm/mpi_group.h"
+#include "comm/single_group.h"
+#include "util/error.h"
+#include "util/log.h"
+#ifdef OMNIGEN_WITH_CUDA
+#include "comm/cuda_devices.h"
+#include "comm/nccl_group.h"
+#endif
+
+namespace omnigen::comm {
+namespace {
+
+GroupAndDevice make_host_group(Job& job, at::Device device) {
+  if (job.size() == 1) return {std::make_unique<SingleGroup>(), device, "single"};
+  return {std::make_unique<MpiGroup>(job.watchdog()), device, "mpi"};
+}
+
+#ifdef OMNIGEN_WITH_CUDA
+
+VisibleGpus gpus_of_this_rank(const Job& job, const std::vector<GpuFacts>& facts) {
+  VisibleGpus gpus;
+  gpus.host = job.host();
+  gpus.local_rank = job.local_rank();
+  gpus.local_size = job.local_size();
+  gpus.visible_devices = job.visible_devices();
+  for (const GpuFacts& gpu : facts) gpus.uuids.push_back(gpu.uuid);
+  return gpus;
+}
+
+// One table, on rank 0.
+void log_devices(ProcessGroup& group, const Job& job, const GpuFacts& gpu, int device) {
+  const auto rows = group.all_gather_bytes(
+      fmt::format("rank {} host {} GPU {} {} {} PCI {} NUMA {}", job.rank(), job.host(), device,
+                  gpu.name, gpu.uuid, gpu.pci_bus_id, gpu.numa_node));
+  for (const std::string& row : rows) util::log::info(row);
+}
+
+GroupAndDevice make_gpu_group(const GroupOptions& options, Job& job) {
+  const auto facts = visible_gpus();
+  std::vector<VisibleGpus> ranks;
+  for (const auto& text : job.group().all_gather_bytes(to_json(gpus_of_this_rank(job, facts)))) {
+    ranks.push_back(visible_gpus_from_json(text));
+  }
+  if (options.device == "auto" && no_gpus(ranks)) return make_host_group(job, at::kCPU);
+
+  const auto devices = choose_devices(ranks, options.allow_gpu_sharing);
+  const int index = devices[static_cast<size_t>(job.rank())];
+  select_gpu(index);
+  log_devices(job.group(), job, facts[static_cast<size_t>(index)], index);
+  const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  GroupAndDevice result = make_host_group(job, device);
+  if (job.size() == 1 || options.allow_gpu_sharing) return result;
+  result.group = std::make_unique<NcclGroup>(std::move(result.group), job.watchdog(), index,
+                                             options.nccl_init_s);
+  result.backend = "nccl";
+  return result;
+}
+
+#else
+
+GroupAndDevice make_gpu_group(const GroupOptions& options, Job& job) {
+  if (options.device == "auto") return make_host_group(job, at::kCPU);
+  throw util::ConfigError(
+      "device cuda: this program was built with a libtorch without CUDA; set up again with the "
+      "wheel of launch/setup.sh, or use device cpu");
+}
+
+#endif
+
+}  // namespace
+
+GroupAndDevice make_process_group(const GroupOptions& options, Job& job) {
+  if (options.device != "auto" && options.device != "cpu" && options.device != "cuda") {
+    throw util::ConfigError(
+        fmt::format("device: \"{}\" is none of auto, cpu, cuda", options.device));
+  }
+  GroupAndDevice made =
+      options.device == "cpu" ? make_host_group(job, at::kCPU) : make_gpu_group(options, job);
+  util::log::debug(fmt::format("process group {} of {}, device {}", made.backend, job.size(),
+                               made.device.str()));
+  return made;
+}
+
+}  // namespace omnigen::comm

@@ -1,0 +1,216 @@
+#include "comm/mpi_group.h"
+
+#include <fmt/format.h>
+#include <mpi.h>
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "util/error.h"
+
+namespace omnigen::comm {
+namespace {
+
+// MPI counts are int.
+constexpr int64_t kMaxCount = int64_t{1} << 30;
+
+void check(int status, const char* what) {
+  if (status == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(status, text, &length);
+  throw util::CommError(
+      fmt::format("{} failed: {}. A rank may be gone; see what the other ranks logged last", what,
+                  std::string(text, static_cast<size_t>(length))));
+}
+
+MPI_Datatype mpi_type(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return MPI_FLOAT;
+    case at::kDouble:
+      return MPI_DOUBLE;
+    default:
+      return MPI_INT64_T;
+  }
+}
+
+// Waits without starving peers that share the core, and answers fast while the collective moves.
+class Backoff {
+ public:
+  void pause() {
+    if (polls_ < kYields) {
+      ++polls_;
+      ::sched_yield();
+    } else {
+      const timespec nap{0, kNap_ns};
+      ::nanosleep(&nap, nullptr);
+    }
+  }
+
+ private:
+  static constexpr int kYields = 500;
+  static constexpr long kNap_ns = 20'000;
+  int polls_ = 0;
+};
+
+void wait(MPI_Request& request, const Watchdog::Operation& operation, const char* what) {
+  Backoff backoff;
+  for (;;) {
+    int done = 0;
+    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), what);
+    if (done != 0) return;
+    operation.check();
+    backoff.pause();
+  }
+}
+
+}  // namespace
+
+struct MpiGroup::Impl {
+  MPI_Comm comm = MPI_COMM_NULL;
+};
+
+MpiGroup::MpiGroup(Watchdog& watchdog) : watchdog_(watchdog), impl_(std::make_unique<Impl>()) {
+  const Watchdog::Operation operation(watchdog_, "MPI_Comm_idup");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Comm_idup(MPI_COMM_WORLD, &impl_->comm, &request), "MPI_Comm_idup");
+  wait(request, operation, "MPI_Comm_idup");
+  check(MPI_Comm_set_errhandler(impl_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  check(MPI_Comm_rank(impl_->comm, &rank_), "MPI_Comm_rank");
+  check(MPI_Comm_size(impl_->comm, &size_), "MPI_Comm_size");
+}
+
+// The communicator is left to MPI_Finalize: MPI_Comm_free is collective, and a destructor may run
+// on one rank alone while an error unwinds.
+MpiGroup::~MpiGroup() = default;
+
+void MpiGroup::all_reduce_sum(at::Tensor& tensor) {
+  check_reducible(tensor);
+  if (!tensor.is_cpu()) {
+    at::Tensor host = tensor.cpu();
+    all_reduce_sum(host);
+    tensor.copy_(host);
+    return;
+  }
+  const Watchdog::Operation operation(
+      watchdog_, fmt::format("all_reduce of {} bytes over MPI", tensor.nbytes()));
+  auto* data = static_cast<char*>(tensor.data_ptr());
+  for (int64_t begin = 0; begin < tensor.numel(); begin += kMaxCount) {
+    const auto count = static_cast<int>(std::min(kMaxCount, tensor.numel() - begin));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Iallreduce(MPI_IN_PLACE, data + begin * tensor.element_size(), count,
+                         mpi_type(tensor.scalar_type()), MPI_SUM, impl_->comm, &request),
+          "MPI_Iallreduce");
+    wait(request, operation, "MPI_Iallreduce");
+  }
+}
+
+void MpiGroup::broadcast_raw(void* data, size_t num_bytes, int root) {
+  const Watchdog::Operation operation(
+      watchdog_, fmt::format("broadcast of {} bytes from rank {} over MPI", num_bytes, root));
+  auto* bytes = static_cast<char*>(data);
+  for (size_t begin = 0; begin < num_bytes; begin += kMaxCount) {
+    const auto count = static_cast<int>(std::min<size_t>(kMaxCount, num_bytes - begin));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Ibcast(bytes + begin, count, MPI_BYTE, root, impl_->comm, &request), "MPI_Ibcast");
+    wait(request, operation, "MPI_Ibcast");
+  }
+}
+
+void MpiGroup::broadcast(at::Tensor& tensor, int root) {
+  check_root(root);
+  check_contiguous(tensor);
+  if (tensor.is_cpu()) {
+    broadcast_raw(tensor.data_ptr(), tensor.nbytes(), root);
+    return;
+  }
+  const at::Tensor host = tensor.cpu();
+  broadcast_raw(host.data_ptr(), host.nbytes(), root);
+  tensor.copy_(host);
+}
+
+void MpiGroup::barrier() {
+  const Watchdog::Operation operation(watchdog_, "barrier over MPI");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(impl_->comm, &request), "MPI_Ibarrier");
+  wait(request, operation, "MPI_Ibarrier");
+}
+
+std::string MpiGroup::broadcast_bytes(const std::string& bytes, int root) {
+  check_root(root);
+  auto num_bytes = static_cast<int64_t>(bytes.size());
+  broadcast_raw(&num_bytes, sizeof(num_bytes), root);
+  std::string result = rank_ == root ? bytes : std::string(static_cast<size_t>(num_bytes), '\0');
+  broadcast_raw(result.data(), result.size(), root);
+  return result;
+}
+
+std::vector<int64_t> MpiGroup::gather_sizes(int64_t num_bytes) {
+  const Watchdog::Operation operation(watchdog_, "all_gather of sizes over MPI");
+  std::vector<int64_t> sizes(static_cast<size_t>(size_));
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallgather(&num_bytes, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, impl_->comm,
+                       &request),
+        "MPI_Iallgather");
+  wait(request, operation, "MPI_Iallgather");
+  return sizes;
+}
+
+std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
+  const auto sizes = gather_sizes(static_cast<int64_t>(bytes.size()));
+  const int64_t total = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+  std::vector<std::string> parts;
+  parts.reserve(sizes.size());
+  if (total > std::numeric_limits<int>::max()) {  // beyond MPI's displacements: one by one
+    for (int root = 0; root < size_; ++root) parts.push_back(broadcast_bytes(bytes, root));
+    return parts;
+  }
+  std::vector<int> counts(sizes.begin(), sizes.end());
+  std::vector<int> offsets(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), offsets.begin(), 0);
+  std::string all(static_cast<size_t>(total), '\0');
+  {
+    const Watchdog::Operation operation(watchdog_,
+                                        fmt::format("all_gather of {} bytes over MPI", total));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Iallgatherv(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, all.data(),
+                          counts.data(), offsets.data(), MPI_BYTE, impl_->comm, &request),
+          "MPI_Iallgatherv");
+    wait(request, operation, "MPI_Iallgatherv");
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    parts.push_back(all.substr(static_cast<size_t>(offsets[i]), static_cast<size_t>(counts[i])));
+  }
+  return parts;
+}
+
+std::vector<double> MpiGroup::gather_doubles(double value, const char* name) {
+  const Watchdog::Operation operation(watchdog_, name);
+  std::vector<double> values(static_cast<size_t>(size_));
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallgather(&value, 1, MPI_DOUBLE, values.data(), 1, MPI_DOUBLE, impl_->comm, &request),
+        "MPI_Iallgather");
+  wait(request, operation, "MPI_Iallgather");
+  return values;
+}
+
+// Not MPI_MAX and MPI_SUM: the former is undefined for NaN, the order of the latter is MPI's own.
+double MpiGroup::all_reduce_max(double value) {
+  const auto values = gather_doubles(value, "maximum of one number over MPI");
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return *std::max_element(values.begin(), values.end());
+}
+
+double MpiGroup::all_reduce_sum(double value) {
+  const auto values = gather_doubles(value, "sum of one number over MPI");
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+}  // namespace omnigen::comm

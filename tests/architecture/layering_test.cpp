@@ -1,0 +1,267 @@
+// The tree keeps to its architecture: who includes whom, which module holds which third party, how
+// long a file may be, and that every source has a test.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace omnigen {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+const fs::path kRoot = OMNIGEN_SOURCE_DIR;
+constexpr int kMaxFileLines = 400;
+constexpr int kMaxHeaderLines = 150;
+
+// docs/architecture.md, "may use". "And below" is written out.
+const std::map<std::string, Names> kMayUse = {
+    {"util", {}},
+    {"config", {"util"}},
+    {"io", {"util"}},
+    {"tokenizer", {"util"}},
+    {"nn", {"util"}},
+    {"comm", {"config", "util"}},
+    {"data", {"io", "tokenizer", "config", "util"}},
+    {"model", {"nn", "io", "config", "util"}},
+    {"adapter", {"nn", "io", "config", "util"}},
+    {"cache", {"model", "data", "tokenizer", "comm", "nn", "io", "config", "util"}},
+    {"report", {"io", "config", "util"}},
+    {"optim", {"comm", "config", "util"}},
+    {"validate", {"model", "adapter", "data", "comm", "tokenizer", "nn", "io", "config", "util"}},
+    {"train",
+     {"cache", "report", "optim", "validate", "model", "adapter", "data", "comm", "tokenizer", "nn",
+      "io", "config", "util"}}};
+
+// Third parties behind one door: who may include what begins like this.
+struct Door {
+  std::string name;
+  std::regex header;
+  Names modules;
+};
+
+std::vector<Door> doors() {
+  Names torch_users;
+  for (const auto& [module, ignored] : kMayUse) torch_users.insert(module);
+  for (const char* module : {"util", "config", "tokenizer", "report"}) torch_users.erase(module);
+  return {{"MPI", std::regex("mpi\\.h"), {"comm"}},
+          {"NCCL", std::regex("nccl\\.h"), {"comm"}},
+          {"HDF5", std::regex("(hdf5|H5[A-Za-z]+|hdf5_hl)\\.h"), {"io"}},
+          {"Boost", std::regex("boost/.*"), {"config"}},
+          {"spdlog", std::regex("spdlog/.*"), {"util"}},
+          {"libvips", std::regex("vips/.*"), {"data"}},
+          {"protobuf", std::regex("google/protobuf/.*|.*\\.pb\\.h"), {"io"}},
+          {"OpenSSL", std::regex("openssl/.*"), {"util"}},
+          {"xxHash", std::regex("xxhash\\.h"), {"util"}},
+          {"torch", std::regex("(torch|ATen|c10)/.*"), torch_users},
+          {"CUDA", std::regex("(cuda|nvrtc|cublas).*\\.h|(ATen|c10)/cuda/.*"), {"comm", "nn"}}};
+}
+
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string one_a_line(const std::vector<std::string>& complaints) {
+  std::string text;
+  for (const std::string& complaint : complaints) text += "\n  " + complaint;
+  return text;
+}
+
+std::vector<fs::path> sources_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  if (!fs::exists(folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".h" || extension == ".cpp" || extension == ".def") {
+      files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+struct Include {
+  std::string header;
+  std::string where;  // file:line, for messages
+};
+
+std::vector<Include> includes_of(const fs::path& path) {
+  static const std::regex kInclude("^\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"].*");
+  std::vector<Include> includes;
+  int number = 0;
+  for (const std::string& line : lines_of(path)) {
+    ++number;
+    std::smatch match;
+    if (!std::regex_match(line, match, kInclude)) continue;
+    includes.push_back(
+        {match[1], fs::relative(path, kRoot).string() + ":" + std::to_string(number)});
+  }
+  return includes;
+}
+
+std::vector<fs::path> files_of(const std::string& module) {
+  return sources_in(kRoot / "src" / module);
+}
+
+// Of every module, `check(module, include)` is a complaint or empty.
+template <typename Check>
+std::vector<std::string> complaints(const Check& check) {
+  std::vector<std::string> found;
+  for (const auto& [module, ignored] : kMayUse) {
+    for (const fs::path& file : files_of(module)) {
+      for (const Include& include : includes_of(file)) {
+        const std::string complaint = check(module, include);
+        if (!complaint.empty()) found.push_back(include.where + ": " + complaint);
+      }
+    }
+  }
+  return found;
+}
+
+TEST(Layering, EveryFolderOfSrcIsAModuleOfTheTable) {
+  Names folders;
+  for (const auto& entry : fs::directory_iterator(kRoot / "src")) {
+    if (entry.is_directory()) folders.insert(entry.path().filename());
+  }
+  for (const std::string& folder : folders) EXPECT_TRUE(kMayUse.contains(folder)) << folder;
+  EXPECT_GE(folders.size(), 12U) << "the sources were not found";
+}
+
+TEST(Layering, ModulesIncludeOnlyWhatTheyMayUse) {
+  const auto found = complaints([](const std::string& module, const Include& include) {
+    const std::string used = include.header.substr(0, include.header.find('/'));
+    if (used == include.header || !kMayUse.contains(used) || used == module) return std::string();
+    if (kMayUse.at(module).contains(used)) return std::string();
+    return module + " may not use " + used + " (docs/architecture.md)";
+  });
+  EXPECT_EQ(one_a_line(found), "");
+}
+
+TEST(Layering, ThirdPartiesStayBehindTheirDoor) {
+  const auto all_doors = doors();
+  const auto found = complaints([&](const std::string& module, const Include& include) {
+    for (const Door& door : all_doors) {
+      if (std::regex_match(include.header, door.header) && !door.modules.contains(module)) {
+        return module + " may not include " + door.name + " (" + include.header + ")";
+      }
+    }
+    return std::string();
+  });
+  EXPECT_EQ(one_a_line(found), "");
+}
+
+TEST(Layering, NobodyIncludesTheWholeOfTorch) {
+  const auto found = complaints([](const std::string&, const Include& include) {
+    return include.header == "torch/torch.h" ? "torch/torch.h costs 20 s a file; use torch/types.h"
+                                             : std::string();
+  });
+  EXPECT_EQ(one_a_line(found), "");
+}
+
+TEST(Layering, TheTableIsTransitive) {
+  // What a module may use, it may use with all of that module's own uses: headers show them.
+  for (const auto& [module, uses] : kMayUse) {
+    for (const std::string& used : uses) {
+      ASSERT_TRUE(kMayUse.contains(used)) << used;
+      EXPECT_TRUE(
+          std::includes(uses.begin(), uses.end(), kMayUse.at(used).begin(), kMayUse.at(used).end()))
+          << module << " uses " << used << " but not all that " << used << " uses";
+      EXPECT_FALSE(kMayUse.at(used).contains(module)) << module << " and " << used << " in a ring";
+    }
+  }
+}
+
+TEST(Layering, LibrariesLinkExactlyWhatTheyMayUse) {
+  std::string text;
+  for (const std::string& line : lines_of(kRoot / "src/CMakeLists.txt")) text += line + " ";
+  const std::regex call("omnigen_module\\(([a-z]+)([^)]*)\\)");
+  Names declared;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), call); it != std::sregex_iterator();
+       ++it) {
+    const std::string module = (*it)[1];
+    declared.insert(module);
+    Names uses;
+    bool listing = false;
+    const std::string arguments = (*it)[2];
+    const std::regex word("[^\\s]+");
+    for (auto w = std::sregex_iterator(arguments.begin(), arguments.end(), word);
+         w != std::sregex_iterator(); ++w) {
+      const std::string argument = w->str();
+      if (std::all_of(argument.begin(), argument.end(), [](char c) { return std::isupper(c); })) {
+        listing = argument == "USES";
+      } else if (listing) {
+        uses.insert(argument);
+      }
+    }
+    EXPECT_EQ(uses, kMayUse.at(module)) << "in src/CMakeLists.txt: " << module;
+  }
+  for (const auto& [module, ignored] : kMayUse) EXPECT_TRUE(declared.contains(module)) << module;
+}
+
+TEST(Layering, EnvironmentIsReadInOnePlace) {
+  std::vector<std::string> found;
+  const std::regex getenv_call("\\bgetenv\\s*\\(");
+  for (const fs::path& file : sources_in(kRoot / "src")) {
+    if (file == kRoot / "src/comm/job.cpp") continue;
+    for (const std::string& line : lines_of(file)) {
+      if (std::regex_search(line, getenv_call)) found.push_back(fs::relative(file, kRoot));
+    }
+  }
+  EXPECT_EQ(one_a_line(found), "") << "getenv belongs in comm/job.cpp";
+}
+
+TEST(Size, FilesAndHeadersAreShort) {
+  std::vector<std::string> found;
+  for (const char* folder : {"src", "tests", "benchmarks", "data-tools"}) {
+    for (const fs::path& file : sources_in(kRoot / folder)) {
+      const int limit = file.extension() == ".h" ? kMaxHeaderLines : kMaxFileLines;
+      const auto count = static_cast<int>(lines_of(file).size());
+      if (count <= limit) continue;
+      found.push_back(fs::relative(file, kRoot).string() + ": " + std::to_string(count) +
+                      " lines, limit " + std::to_string(limit));
+    }
+  }
+  EXPECT_EQ(one_a_line(found), "") << "a file that outgrows its limit holds two ideas";
+}
+
+TEST(Headers, BeginWithWhatTheyAreAndPragmaOnce) {
+  std::vector<std::string> found;
+  for (const fs::path& file : sources_in(kRoot / "src")) {
+    if (file.extension() != ".h") continue;
+    const auto lines = lines_of(file);
+    const bool described = !lines.empty() && lines[0].starts_with("// ");
+    const bool once = std::find(lines.begin(), lines.end(), "#pragma once") != lines.end();
+    if (!described || !once) found.push_back(fs::relative(file, kRoot));
+  }
+  EXPECT_EQ(one_a_line(found), "");
+}
+
+TEST(Tests, EverySourceHasATestOfItsName) {
+  const std::vector<std::string> kinds = {"", "_golden", "_mpi", "_launch", "_cuda"};
+  std::vector<std::string> missing;
+  for (const auto& [module, ignored] : kMayUse) {
+    for (const fs::path& file : files_of(module)) {
+      if (file.extension() != ".cpp") continue;
+      const fs::path folder = kRoot / "tests" / module;
+      const std::string stem = file.stem();
+      const bool tested = std::any_of(kinds.begin(), kinds.end(), [&](const std::string& kind) {
+        return fs::exists(folder / (stem + kind + "_test.cpp"));
+      });
+      if (!tested) missing.push_back("tests/" + module + "/" + stem + "_test.cpp");
+    }
+  }
+  EXPECT_EQ(one_a_line(missing), "");
+}
+
+}  // namespace
+}  // namespace omnigen
