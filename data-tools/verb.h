@@ -1,7 +1,6 @@
 // The verbs of omnigen-cache, one file each.
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -18,8 +17,6 @@ struct Verb {
   // Returns the exit code. Errors: ConfigError for wrong arguments.
   int (*run)(comm::Job& job, const Arguments& arguments);
 };
-
-std::span<const Verb> verbs();
 
 int run_build(comm::Job& job, const Arguments& arguments);
 int run_verify(comm::Job& job, const Arguments& arguments);

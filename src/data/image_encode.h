@@ -1,14 +1,19 @@
-// 8-bit RGB images to files' bytes.
+// 8-bit RGB images to files' bytes, and the text in such files back.
 #pragma once
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "data/image.h"
 
 namespace omnigen::data {
 
-// PNG bytes with text chunks (prompt, seed, …). The same image gives the same bytes.
+// PNG bytes with text chunks (prompt, seed, …). The same image gives the same bytes. Keys are 1 to
+// 79 printable ASCII characters. Errors: DataError for a bad key or if encoding fails.
 std::string encode_png(const Image& image, const std::map<std::string, std::string>& text = {});
+
+// The text chunks of a PNG. Errors: DataError if it is not a PNG.
+std::map<std::string, std::string> read_png_text(std::string_view png);
 
 }  // namespace omnigen::data
