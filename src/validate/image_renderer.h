@@ -1,0 +1,46 @@
+// One image of a validation: prompt, noise and weights -> PNG bytes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "adapter/adapter_set.h"
+#include "model/autoencoder.h"
+#include "model/omnigen_transformer.h"
+#include "validate/render_plan.h"
+
+namespace omnigen::validate {
+
+struct RenderModels {
+  const model::OmniGenTransformer& transformer;
+  model::Autoencoder& autoencoder;
+  adapter::AdapterSet* adapters = nullptr;  // null where the whole model is trained
+};
+
+// While it lives the adapters have the strength of the image being rendered.
+class ImageRenderer {
+ public:
+  using Report = std::function<void(const std::string&)>;
+
+  ImageRenderer(const ValidateOptions& options, const RenderModels& models, WeightsKind kind,
+                int64_t step);
+  ~ImageRenderer();
+  ImageRenderer(const ImageRenderer&) = delete;
+  ImageRenderer& operator=(const ImageRenderer&) = delete;
+
+  // Once more with VAE tiling when the device's memory did not suffice.
+  // Errors: whatever the models throw.
+  std::string render(const RenderItem& item, const Report& report);
+
+ private:
+  std::string render_once(const RenderItem& item, const Report& report) const;
+
+  const ValidateOptions& options_;
+  RenderModels models_;
+  WeightsKind kind_;
+  int64_t step_;
+  double multiplier_before_ = 1.0;
+};
+
+}  // namespace omnigen::validate
