@@ -38,7 +38,8 @@ Rule rule_of(const std::string& key) {
 }
 
 std::string with_advice(const std::string& text, const Rule& rule) {
-  return *rule.advice == '\0' ? text : fmt::format("{}. {}", text, rule.advice);
+  if (*rule.advice == '\0') return text;
+  return fmt::format("{}{} {}", text, text.back() == '?' ? "" : ".", rule.advice);
 }
 
 void report_idle(const Key& key, const std::string& word, Messages* messages) {

@@ -27,29 +27,51 @@ std::string underscored(const std::string& name) {
   return replace_all(name, "-", "_");
 }
 
-// "--max-steps=3" -> "--max_steps=3"; anything else unchanged.
-std::string normalised_token(const std::string& token) {
-  if (!starts_with(token, "--") || token.size() == 2) return token;
-  const size_t equals = std::min(token.find('='), token.size());
-  return "--" + underscored(token.substr(2, equals - 2)) + token.substr(equals);
+bool is_option(const std::string& token) {
+  return starts_with(token, "--") && token.size() > 2;
+}
+
+// Stands for an empty value, which the library refuses.
+const std::string kEmpty(1, '\0');
+
+// One token an option, or two where its value stands apart: hyphens become underscores, and a flag
+// gets the boolean word that follows, or true.
+std::vector<std::string> normalised_tokens(const std::vector<std::string>& args,
+                                           const std::vector<std::string>& flags) {
+  std::vector<std::string> tokens;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& arg = args[i] == "-h" ? "--help" : args[i];
+    if (!is_option(arg)) {
+      tokens.push_back(arg);
+      continue;
+    }
+    const size_t equals = arg.find('=');
+    const std::string name = underscored(arg.substr(2, equals - 2));
+    if (equals != std::string::npos) {
+      const std::string value = arg.substr(equals + 1);
+      tokens.push_back("--" + name + "=" + (value.empty() ? kEmpty : value));
+    } else if (std::find(flags.begin(), flags.end(), name) == flags.end()) {
+      tokens.push_back("--" + name);
+    } else {
+      const bool has_value = i + 1 < args.size() && boolean_word(args[i + 1]);
+      tokens.push_back("--" + name + "=" + (has_value ? args[++i] : "true"));
+    }
+  }
+  return tokens;
 }
 
 // Every name that occurs, so that a name unknown to the table is split from its value like any
 // other.
-po::options_description described(const std::vector<std::string>& tokens,
-                                  const std::vector<std::string>& flags) {
+po::options_description described(const std::vector<std::string>& tokens) {
   po::options_description description;
   std::vector<std::string> seen;
   for (const std::string& token : tokens) {
-    if (!starts_with(token, "--") || token.size() == 2) continue;
+    if (!is_option(token)) continue;
     const std::string name = token.substr(2, std::min(token.find('='), token.size()) - 2);
     if (name.empty() || name.find(',') != std::string::npos) fail(fmt::format("\"{}\"", token));
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
     seen.push_back(name);
-    auto* semantic = po::value<std::string>();
-    if (std::find(flags.begin(), flags.end(), name) != flags.end())
-      semantic->implicit_value("true");
-    description.add_options()(name.c_str(), semantic, "");
+    description.add_options()(name.c_str(), po::value<std::string>(), "");
   }
   return description;
 }
@@ -76,11 +98,8 @@ CommandLine parse_command_line(const std::vector<std::string>& args,
                                const std::vector<std::string>& flags) {
   std::vector<std::string> all_flags = flags;
   all_flags.emplace_back("help");
-  std::vector<std::string> tokens;
-  for (const std::string& arg : args)
-    tokens.push_back(arg == "-h" ? "--help" : normalised_token(arg));
-
-  const po::options_description description = described(tokens, all_flags);
+  const std::vector<std::string> tokens = normalised_tokens(args, all_flags);
+  const po::options_description description = described(tokens);
   // Without short options, "-1" is a value.
   const int style = po::command_line_style::allow_long |
                     po::command_line_style::long_allow_adjacent |
@@ -92,27 +111,19 @@ CommandLine parse_command_line(const std::vector<std::string>& args,
     fail(error.what());
   }
 
-  std::vector<std::pair<std::string, std::string>> pairs;
-  bool after_bare_flag = false;  // "--use_ema false": the value of a flag may stand apart
+  CommandLine line;
   for (const po::option& option : parsed) {
-    const std::string value = option.value.empty() ? "true" : option.value.front();
+    const std::string& value = option.value.front();
     if (option.position_key < 0) {
-      after_bare_flag = option.value.empty();
-      pairs.emplace_back(option.string_key, value);
+      store(option.string_key, value == kEmpty ? "" : value, &line);
       continue;
     }
     const size_t equals = value.find('=');
-    if (after_bare_flag && boolean_word(value)) {
-      pairs.back().second = value;
-    } else if (equals != std::string::npos && equals > 0) {
-      pairs.emplace_back(underscored(value.substr(0, equals)), value.substr(equals + 1));
-    } else {
+    if (equals == std::string::npos || equals == 0) {
       fail(fmt::format("\"{}\" belongs to no option", value));
     }
-    after_bare_flag = false;
+    store(underscored(value.substr(0, equals)), value.substr(equals + 1), &line);
   }
-  CommandLine line;
-  for (auto& [name, value] : pairs) store(std::move(name), std::move(value), &line);
   return line;
 }
 

@@ -87,18 +87,21 @@ Json inherited(const Config& globals) {
   return values;
 }
 
-// Sets every field of the table that `values` has, and checks ranges and words of what `own` says.
-void assign_fields(const Json& values, const std::string& where, DatasetConfig* dataset,
-                   Messages* messages) {
+// Sets every field of the table that `values` has. Ranges and words are checked of `own` values
+// only: the others were, as global keys.
+void assign_fields(const Json& values, const Json& own, const std::string& where,
+                   DatasetConfig* dataset, Messages* messages) {
   visit_dataset_keys(*dataset, [&](const DatasetKey& key, auto& field) {
     const auto found = values.find(key.name);
     if (found == values.end() || is_unset(*found)) return;
-    const std::string name = fmt::format("{}: {}", where, key.name);
     std::string problem = assign(*found, &field);
     if (problem.empty()) problem = check_field(key.check, &field);
-    if (!problem.empty()) messages->error(name, problem, "E05");
+    if (!own.contains(key.name)) return;
+    const std::string name = fmt::format("{}: {}", where, key.name);
     const std::string idle = idle_word(key.check, field);
-    if (problem.empty() && !idle.empty()) {
+    if (!problem.empty()) {
+      messages->error(name, problem, "E05");
+    } else if (!idle.empty()) {
       messages->error(
           name, fmt::format("\"{}\" is not available yet; {}", idle, key.check.describe()), "E04");
     }
@@ -138,7 +141,7 @@ DatasetConfig read_dataset(const Json& entry, const Config& globals, Messages* m
     if (values.contains(key) && (!assign(values[key], &last).empty() || last <= 0))
       values.erase(key);
   }
-  assign_fields(values, where, &dataset, messages);
+  assign_fields(values, own, where, &dataset, messages);
   apply_dataset_rules(own, globals, &dataset, messages);
   return dataset;
 }

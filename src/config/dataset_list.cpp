@@ -340,7 +340,7 @@ void find_image_dirs(const fs::path& config_dir, std::vector<DatasetConfig>* dat
   for (DatasetConfig& dataset : *datasets) {
     if (!dataset.holds_images() || dataset.instance_data_dir.empty()) continue;
     const std::string name = dataset.instance_data_dir;
-    const Located located = locate(name, config_dir);
+    const Located located = locate_folder(name, config_dir);
     const std::string where = fmt::format("dataset \"{}\": instance_data_dir", dataset.id);
     if (located.found && fs::is_directory(located.path)) {
       if (located.beside_config) {

@@ -197,11 +197,6 @@ void check_captions(const Rules& rules) {
                         "instance_prompt is still the example text. Write your subject's name",
                         "M38");
   }
-  if (dataset.caption_strategy == "parquet") {
-    rules.error("caption_strategy",
-                "parquet needs metadata_backend parquet, which is not available. Use textfile",
-                "E04");
-  }
   if (has_prompt) return;
   if (dataset.caption_strategy == "instanceprompt") {
     rules.error("caption_strategy", "caption_strategy instanceprompt needs instance_prompt", "M37");

@@ -84,7 +84,12 @@ LoadResult load(const std::vector<std::string>& args, const LoadOptions& options
     messages.refuse_not_acting(options.purpose == Purpose::kTrain);
   }
   messages.throw_errors();
-  find_image_dirs(source.dir(), &result.datasets, &messages);
+  try {
+    find_image_dirs(source.dir(), &result.datasets, &messages);
+  } catch (const util::DataError& error) {
+    if (options.purpose != Purpose::kCheck) throw;
+    result.missing.emplace_back(error.what());
+  }
 
   write_back(result.datasets, &entries);
   config.data.data_backend_config = entries.dump();

@@ -55,6 +55,25 @@ fs::path from_environment_folder(const std::string& name) {
                   fmt::join(tried, ", "), known_environments()));
 }
 
+Located first_existing(const std::string& name, const std::vector<fs::path>& places) {
+  Located result;
+  result.path = name;
+  for (const fs::path& place : places) {
+    const fs::path absolute = fs::absolute(place).lexically_normal();
+    if (std::find(result.tried.begin(), result.tried.end(), absolute) != result.tried.end())
+      continue;
+    result.tried.push_back(absolute);
+    std::error_code ignored;
+    if (fs::exists(place, ignored)) {
+      result.found = true;
+      result.beside_config = result.tried.size() > 1;
+      result.path = place;
+      return result;
+    }
+  }
+  return result;
+}
+
 std::optional<std::string> first_set(const Environment& environment,
                                      std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -121,26 +140,14 @@ std::optional<fs::path> find_config_file(const CommandLine& command_line,
                   here, here));
 }
 
-Located locate(const std::string& name, const fs::path& config_dir) {
-  Located result;
-  result.path = name;
-  std::vector<fs::path> places = {name};
-  if (fs::path(name).is_relative()) places.push_back(config_dir / name);
-  places.push_back(config_dir / fs::path(name).lexically_normal().filename());
-  for (const fs::path& place : places) {
-    const fs::path absolute = fs::absolute(place).lexically_normal();
-    if (std::find(result.tried.begin(), result.tried.end(), absolute) != result.tried.end())
-      continue;
-    result.tried.push_back(absolute);
-    std::error_code ignored;
-    if (fs::exists(place, ignored)) {
-      result.found = true;
-      result.beside_config = result.tried.size() > 1;
-      result.path = place;
-      return result;
-    }
-  }
-  return result;
+Located locate_file(const std::string& name, const fs::path& config_dir) {
+  const fs::path path = fs::path(name).lexically_normal();
+  if (path.is_absolute()) return first_existing(name, {path});
+  return first_existing(name, {name, config_dir / path, config_dir / path.filename()});
+}
+
+Located locate_folder(const std::string& name, const fs::path& config_dir) {
+  return first_existing(name, {name, config_dir / name});  // an absolute name stays itself
 }
 
 std::string Located::missing_text() const {

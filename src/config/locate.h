@@ -37,8 +37,10 @@ struct Located {
   std::string missing_text() const;
 };
 
-// A file or folder named in the configuration: relative to the current folder, else relative to the
-// configuration's folder, else by its base name in that folder.
-Located locate(const std::string& name, const std::filesystem::path& config_dir);
+// A file named in the configuration: from the current folder, else from the configuration's folder,
+// else, if its name is relative, by its base name in that folder.
+Located locate_file(const std::string& name, const std::filesystem::path& config_dir);
+// A folder: from the current folder, else from the configuration's.
+Located locate_folder(const std::string& name, const std::filesystem::path& config_dir);
 
 }  // namespace omnigen::config

@@ -26,7 +26,7 @@ std::optional<Json> content(const FileKey& file, const std::string& value,
                             const fs::path& config_dir, Messages* messages) {
   try {
     if (is_inline(value)) return parse_json(value, file.key);
-    const Located located = locate(value, config_dir);
+    const Located located = locate_file(value, config_dir);
     if (!located.found) {
       messages->error(file.key, located.missing_text(), file.missing_id);
       return std::nullopt;
@@ -126,7 +126,7 @@ Json read_data_sets(const fs::path& config_dir, const Config& config, Messages* 
 void locate_paths(const fs::path& config_dir, Config* config, Messages* messages) {
   const auto find = [&](const char* key, std::string* value) {
     if (value->empty()) return;
-    const Located located = locate(*value, config_dir);
+    const Located located = locate_folder(*value, config_dir);
     if (!located.beside_config) return;
     messages->notice(
         fmt::format("{}: {} is not there, using {}", key, *value, located.path.string()), "1.1");

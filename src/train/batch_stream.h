@@ -14,7 +14,7 @@
 namespace omnigen::train {
 
 struct LoadedBatch {
-  std::vector<data::SampleRef> samples;  // the whole global batch, on every rank
+  std::vector<data::SampleRef> samples;        // the whole global batch, on every rank
   std::vector<TrainMicroBatch> micro_batches;  // this rank's part
   data::Cursor cursor;  // position after this batch: what a checkpoint stores
 };

@@ -21,7 +21,7 @@ using TensorMap = std::map<std::string, at::Tensor>;
 struct CheckpointContents {
   TensorMap adapter;  // LyCORIS names
   std::map<std::string, std::string> adapter_metadata;
-  nlohmann::json lycoris_config;
+  nlohmann::ordered_json lycoris_config;
   TensorMap ema;         // LyCORIS names; empty without EMA
   TensorMap parameters;  // trained leaves, float32, by name
   TensorMap ema_state;   // float32 shadows, by name

@@ -37,11 +37,11 @@ void Metrics::log(int64_t step, const std::map<std::string, double>& values) {
   for (const auto& [name, value] : values) {
     // JSON has no NaN; null keeps the row readable.
     row[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
-    if (events_) events_->scalar(name, step, static_cast<float>(value));
   }
   rows_ << row.dump() << '\n';
   rows_.flush();
   if (!rows_) throw util::Error("metrics.jsonl cannot be written: is the disk full?");
+  if (events_) events_->scalars(step, values);
 }
 
 void Metrics::image(const std::string& tag, int64_t step, const std::string& png, int width,

@@ -1,4 +1,5 @@
-// Series of a run: `<output_dir>/<logging_dir>/metrics.jsonl` always, TensorBoard event files where asked for.
+// Series of a run: `<output_dir>/<logging_dir>/metrics.jsonl` always, TensorBoard event files where
+// asked for.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,10 @@
 namespace omnigen::train {
 
 struct MetricsOptions {
-  std::filesystem::path dir;       // <output_dir>/<logging_dir>
-  std::string project;             // sub-folder of the event files
+  std::filesystem::path dir;  // <output_dir>/<logging_dir>
+  std::string project;        // sub-folder of the event files
   bool tensorboard = false;
-  bool active = true;              // false on ranks other than 0: every call does nothing
+  bool active = true;  // false on ranks other than 0: every call does nothing
 };
 
 class Metrics {

@@ -40,7 +40,10 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
     const data::Dataset& dataset = *set.set.dataset;
     std::map<std::string, int64_t> sizes;
     for (int64_t i = 0; i < dataset.size(); ++i) ++sizes[size_text(dataset.meta(i))];
-    plan.sets.push_back({dataset.id(), dataset.size(), set.set.repeats, set.regularisation,
+    plan.sets.push_back({dataset.id(),
+                         dataset.size(),
+                         set.set.repeats,
+                         set.regularisation,
                          {sizes.begin(), sizes.end()}});
     plan.samples_per_epoch += dataset.size() * (set.set.repeats + 1);
   }
@@ -50,7 +53,8 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
       max_train_steps > 0
           ? max_train_steps
           : static_cast<int64_t>(std::ceil(num_train_epochs * per_epoch / global_batch));
-  plan.epochs = per_epoch > 0 ? static_cast<double>(plan.total_steps) * global_batch / per_epoch : 0;
+  plan.epochs =
+      per_epoch > 0 ? static_cast<double>(plan.total_steps) * global_batch / per_epoch : 0;
   return plan;
 }
 
@@ -61,15 +65,16 @@ MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan,
   // Leaf and gradient in float32, the optimizer's state, float32 shadows.
   estimate.trained = static_cast<double>(
       sizes.num_trained * (4 + 4 + optimizer_bytes_per_parameter + (sizes.ema ? 4 : 0)));
-  // Per token and block: with checkpointing one hidden vector; without, about ten hidden vectors (norms, q, k, v,
-  // attention, adapters) and four of the MLP's width. One block's worth is alive in any case.
+  // Per token and block: with checkpointing one hidden vector; without, about ten hidden vectors
+  // (norms, q, k, v, attention, adapters) and four of the MLP's width. One block's worth is alive
+  // in any case.
   const double tokens = static_cast<double>(largest_sample_tokens(plan) * plan.batch.micro_batch);
-  const double per_block =
-      static_cast<double>((10 * sizes.hidden_size + 4 * sizes.intermediate_size) * sizes.element_bytes);
+  const double per_block = static_cast<double>(
+      (10 * sizes.hidden_size + 4 * sizes.intermediate_size) * sizes.element_bytes);
   const auto hidden = static_cast<double>(sizes.hidden_size * sizes.element_bytes);
   const auto layers = static_cast<double>(sizes.num_layers);
-  estimate.activations = tokens * (sizes.gradient_checkpointing ? layers * hidden + per_block
-                                                                : layers * per_block);
+  estimate.activations =
+      tokens * (sizes.gradient_checkpointing ? layers * hidden + per_block : layers * per_block);
   return estimate;
 }
 
@@ -79,22 +84,22 @@ std::vector<std::string> describe(const RunPlan& plan) {
   for (const PlannedSet& set : plan.sets) {
     std::vector<std::string> sizes;
     for (const auto& [size, count] : set.sizes) sizes.push_back(fmt::format("{}: {}", size, count));
-    lines.push_back(fmt::format(
-        "  data set {}: images {}, repeats {}, samples per epoch {}{} ({})", set.id, set.num_images,
-        set.repeats, set.num_images * (set.repeats + 1), set.regularisation ? ", regularisation" : "",
-        fmt::join(sizes, ", ")));
+    lines.push_back(
+        fmt::format("  data set {}: images {}, repeats {}, samples per epoch {}{} ({})", set.id,
+                    set.num_images, set.repeats, set.num_images * (set.repeats + 1),
+                    set.regularisation ? ", regularisation" : "", fmt::join(sizes, ", ")));
   }
   const data::BatchShape& batch = plan.batch;
+  lines.push_back(fmt::format("  effective batch {} = {} per rank x {} ranks x {} accumulation",
+                              batch.global_batch(), batch.micro_batch, batch.world_size,
+                              batch.accumulation));
   lines.push_back(fmt::format(
-      "  effective batch {} = {} per rank x {} ranks x {} accumulation", batch.global_batch(),
-      batch.micro_batch, batch.world_size, batch.accumulation));
-  lines.push_back(fmt::format("  samples per epoch {}, batches per epoch {:.2f}, epochs {:.2f}",
-                              plan.samples_per_epoch,
-                              static_cast<double>(plan.samples_per_epoch) /
-                                  static_cast<double>(batch.global_batch()),
-                              plan.epochs));
+      "  samples per epoch {}, batches per epoch {:.2f}, epochs {:.2f}", plan.samples_per_epoch,
+      static_cast<double>(plan.samples_per_epoch) / static_cast<double>(batch.global_batch()),
+      plan.epochs));
   lines.push_back(fmt::format("  optimization steps {}: {} done, {} to do", plan.total_steps,
-                              plan.start_step, std::max<int64_t>(0, plan.total_steps - plan.start_step)));
+                              plan.start_step,
+                              std::max<int64_t>(0, plan.total_steps - plan.start_step)));
   return lines;
 }
 

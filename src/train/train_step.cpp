@@ -89,7 +89,7 @@ StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, dou
   }
   result.compute_s = watch.lap_s();
 
-  parts_.group.all_reduce_sum(parts_.gradients.buffer());
+  reducer_.reduce(parts_.gradients.buffer());
   result.sample_losses = gather_losses(parts_.group, local_losses);
   result.loss = std::accumulate(result.sample_losses.begin(), result.sample_losses.end(), 0.0) /
                 static_cast<double>(result.sample_losses.size());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "adapter/adapter_set.h"
+#include "comm/gradient_reducer.h"
 #include "comm/process_group.h"
 #include "model/omnigen_transformer.h"
 #include "optim/flat_gradients.h"
@@ -36,7 +37,7 @@ class TrainStep {
     comm::ProcessGroup& group;
     optim::ClipOptions clip;
   };
-  explicit TrainStep(Parts parts) : parts_(parts) {}
+  explicit TrainStep(Parts parts) : parts_(parts), reducer_(parts.group) {}
 
   // This rank's micro-batches of a global batch of E samples; loss and gradient are means over the
   // E. Collective.
@@ -48,6 +49,7 @@ class TrainStep {
   std::vector<at::Tensor> targets_of(const TrainMicroBatch& batch) const;
 
   Parts parts_;
+  comm::GradientReducer reducer_;
 };
 
 }  // namespace omnigen::train

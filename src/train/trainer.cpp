@@ -15,11 +15,25 @@ namespace {
 
 constexpr size_t kNamedSamples = 10;  // in a message
 
-std::vector<comm::NamedWeight> weights_of(const adapter::AdapterSet& adapters) {
-  std::vector<comm::NamedWeight> weights;
-  for (const auto& [name, value] : adapters.parameters()) weights.push_back({name, value});
+comm::NamedTensors weights_of(const adapter::AdapterSet& adapters) {
+  comm::NamedTensors weights;
+  for (const auto& [name, value] : adapters.parameters()) weights.emplace_back(name, value);
   return weights;
 }
+
+// While one of these lives, ranks may wait long for one another.
+class LongWait {
+ public:
+  explicit LongWait(comm::Watchdog& watchdog) : watchdog_(watchdog) {
+    watchdog_.set_phase(comm::Watchdog::Phase::kPreparing);
+  }
+  ~LongWait() { watchdog_.set_phase(comm::Watchdog::Phase::kStepping); }
+  LongWait(const LongWait&) = delete;
+  LongWait& operator=(const LongWait&) = delete;
+
+ private:
+  comm::Watchdog& watchdog_;
+};
 
 CheckpointLimits limits_of(const config::TrainConfig& config) {
   return {config.checkpoints_total_limit, config.checkpoints_rolling_total_limit};
@@ -36,9 +50,10 @@ RunProgress Trainer::progress() const {
   const int64_t done = parts_.state.step - start_step_;
   const int64_t left = parts_.plan.total_steps - parts_.state.step;
   const double eta_s =
-      done > 0 ? since_start_.elapsed_s() / static_cast<double>(done) * static_cast<double>(left) : 0;
-  return {parts_.state.step, parts_.plan.total_steps, parts_.state.cursor.epoch + 1, last_checkpoint_,
-          eta_s};
+      done > 0 ? since_start_.elapsed_s() / static_cast<double>(done) * static_cast<double>(left)
+               : 0;
+  return {parts_.state.step, parts_.plan.total_steps, parts_.state.cursor.epoch + 1,
+          last_checkpoint_, eta_s};
 }
 
 bool Trainer::due(int64_t interval) const {
@@ -49,24 +64,24 @@ int Trainer::run() {
   start_step_ = parts_.state.step;
   const int64_t total = parts_.plan.total_steps;
   if (start_step_ >= total) {
-    util::log::info(fmt::format(
-        "already at step {} of {}: nothing to train; raise max_train_steps to go on", start_step_, total));
+    util::log::info(
+        fmt::format("already at step {} of {}: nothing to train; raise max_train_steps to go on",
+                    start_step_, total));
     return finish();
   }
   BatchStream batches(parts_.loader, parts_.state.seed, parts_.plan.batch, parts_.group.rank(),
                       parts_.state.cursor,
                       static_cast<size_t>(parts_.config.data.dataloader_prefetch_qlen));
-  bar_ = std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
+  bar_ =
+      std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
   parts_.run_state.set("training", progress());
+  parts_.job.watchdog().set_phase(comm::Watchdog::Phase::kStepping);
   while (parts_.state.step < total) {
     const Requests requests = signals_.poll(parts_.group);
     if (requests.stop != StopRequest::kNone) return stop(requests.stop);
     one_step(batches);
     save_if_due(requests.save);
-    if (requests.validate || due(parts_.config.validate.validation_step_interval)) {
-      parts_.hooks.validate(parts_.state.step);
-      validated_step_ = parts_.state.step;
-    }
+    if (requests.validate || due(parts_.config.validate.validation_step_interval)) validate();
     parts_.run_state.tick(progress());
   }
   return finish();
@@ -94,7 +109,8 @@ void Trainer::one_step(BatchStream& batches) {
 void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batch) {
   std::vector<std::string> names;
   for (size_t i = 0; i < result.sample_losses.size(); ++i) {
-    if (!std::isfinite(result.sample_losses[i])) names.push_back(parts_.loader->name(batch.samples[i]));
+    if (!std::isfinite(result.sample_losses[i]))
+      names.push_back(parts_.loader->name(batch.samples[i]));
   }
   const std::string what =
       names.empty() ? fmt::format("gradient is not finite ({})", result.gradient)
@@ -107,10 +123,11 @@ void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batc
   ++nonfinite_in_a_row_;
   const int64_t allowed = parts_.config.train.max_nonfinite_steps;
   if (nonfinite_in_a_row_ > allowed) {
-    throw util::Error(fmt::format(
-        "step {}: {}; {} such steps in a row, max_nonfinite_steps allows {}; last good checkpoint: {}",
-        parts_.state.step, what, nonfinite_in_a_row_, allowed,
-        last_checkpoint_.empty() ? "none" : last_checkpoint_));
+    throw util::Error(
+        fmt::format("step {}: {}; {} such steps in a row, max_nonfinite_steps allows {}; last good "
+                    "checkpoint: {}",
+                    parts_.state.step, what, nonfinite_in_a_row_, allowed,
+                    last_checkpoint_.empty() ? "none" : last_checkpoint_));
   }
   if (parts_.group.is_root()) {
     util::log::warn(fmt::format("step {}: {}; all ranks skip this step", parts_.state.step, what));
@@ -120,7 +137,7 @@ void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batc
 void Trainer::check_weights_agree() {
   const bool first = parts_.state.step == start_step_ + 1;
   if (first || due(parts_.config.comm.weight_hash_interval)) {
-    comm::require_equal_weights(parts_.group, weights_of(parts_.adapters), parts_.state.step);
+    comm::check_equal_weights(parts_.group, weights_of(parts_.adapters), parts_.state.step);
   }
 }
 
@@ -152,7 +169,8 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
     num_regularisation += 1.0;
   }
   if (num_regularisation > 0) values["regularisation_loss"] = regularisation / num_regularisation;
-  if (due(parts_.config.validate.eval_steps_interval) && parts_.hooks.evaluate) {
+  if (due(parts_.config.validate.eval_steps_interval)) {
+    const LongWait wait(parts_.job.watchdog());
     values.merge(parts_.hooks.evaluate(step));
   }
   parts_.metrics.log(step, values);
@@ -160,6 +178,12 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
                                  parts_.state.cursor.epoch + 1, result.loss,
                                  by_value ? "gradmax" : "gradnorm", result.gradient, rate,
                                  100.0 * wait_s / step_s));
+}
+
+void Trainer::validate() {
+  const LongWait wait(parts_.job.watchdog());
+  parts_.hooks.validate(parts_.state.step);
+  validated_step_ = parts_.state.step;
 }
 
 void Trainer::save_if_due(bool requested) {
@@ -173,8 +197,9 @@ void Trainer::save_if_due(bool requested) {
 
 void Trainer::save(bool rolling) {
   if (saved_step_ == parts_.state.step) return;
-  // Only rank 0 writes; the others wait in a collective with the watchdog's limit, so that nobody runs into a
-  // signal or the end of the run before the checkpoint is there.
+  const LongWait wait(parts_.job.watchdog());
+  // Only rank 0 writes; the others wait in a collective with the watchdog's limit, so that nobody
+  // runs into a signal or the end of the run before the checkpoint is there.
   if (parts_.group.is_root()) {
     const util::Stopwatch watch;
     const auto path = store_.save(parts_.state.step, contents(), rolling);
@@ -200,8 +225,9 @@ int Trainer::stop(StopRequest request) {
   }
   parts_.metrics.flush();
   parts_.run_state.end(state, progress(), code);
-  util::log::info(fmt::format("stopped on request after step {}: {} is complete, start again to go on",
-                              parts_.state.step, last_checkpoint_));
+  util::log::info(
+      fmt::format("stopped on request after step {}: {} is complete, start again to go on",
+                  parts_.state.step, last_checkpoint_));
   return code;
 }
 
@@ -209,20 +235,19 @@ int Trainer::finish() {
   if (bar_) bar_->finish();
   const std::filesystem::path output_dir = parts_.config.train.output_dir;
   if (parts_.config.train.final_checkpoint && parts_.state.step > start_step_) save();
-  if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) {
-    parts_.hooks.validate(parts_.state.step);
-  }
+  if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) validate();
   if (parts_.group.is_root()) {
     const CheckpointContents last = contents();
     adapter::save_adapter(output_dir, last.adapter, last.adapter_metadata, last.lycoris_config);
     if (!last.ema.empty()) {
-      adapter::save_adapter(output_dir / "ema", last.ema, last.adapter_metadata, last.lycoris_config);
+      adapter::save_adapter(output_dir / "ema", last.ema, last.adapter_metadata,
+                            last.lycoris_config);
     }
   }
   parts_.metrics.flush();
   parts_.run_state.end("complete", progress(), util::kExitDone);
-  util::log::info(fmt::format("training complete: {} steps, {}, final adapter at {}", parts_.state.step,
-                              util::duration_text(since_start_.elapsed_s()),
+  util::log::info(fmt::format("training complete: {} steps, {}, final adapter at {}",
+                              parts_.state.step, util::duration_text(since_start_.elapsed_s()),
                               (output_dir / "pytorch_lora_weights.safetensors").string()));
   return util::kExitDone;
 }

@@ -49,7 +49,7 @@ class Trainer {
     Metrics& metrics;
     RunState& run_state;
     Hooks hooks;
-    nlohmann::json lycoris_config;
+    nlohmann::ordered_json lycoris_config;
     TrainingState state;  // settings filled in; step and cursor 0
   };
   explicit Trainer(Parts parts);
@@ -67,6 +67,7 @@ class Trainer {
   void report_nonfinite(const StepResult& result, const LoadedBatch& batch);
   void check_weights_agree();
   bool due(int64_t interval) const;
+  void validate();
   void save_if_due(bool requested);
   void save(bool rolling = false);
   CheckpointContents contents() const;

@@ -31,30 +31,34 @@ void from_json(const nlohmann::json& json, TrainingState& state) {
 std::vector<std::string> compare_settings(const TrainingState& saved, const TrainingState& now,
                                           const std::string& checkpoint) {
   if (saved.optimizer != now.optimizer) {
-    throw util::ConfigError(fmt::format(
-        "optimizer: {} was made with {}, the configuration says {}; use the former, or start in another "
-        "output_dir with init_lora [C44]",
-        checkpoint, saved.optimizer, now.optimizer));
+    throw util::ConfigError(
+        fmt::format("optimizer: {} was made with {}, the configuration says {}; use the former, or "
+                    "start in another "
+                    "output_dir with init_lora [C44]",
+                    checkpoint, saved.optimizer, now.optimizer));
   }
   if (saved.seed != now.seed) {
-    throw util::ConfigError(fmt::format(
-        "seed: {} was made with seed {}, the configuration says {}: samples would be drawn twice or never; "
-        "use the former, or another output_dir [C44]",
-        checkpoint, saved.seed, now.seed));
+    throw util::ConfigError(
+        fmt::format("seed: {} was made with seed {}, the configuration says {}: samples would be "
+                    "drawn twice or never; "
+                    "use the former, or another output_dir [C44]",
+                    checkpoint, saved.seed, now.seed));
   }
   std::vector<std::string> notes;
   if (saved.global_batch != now.global_batch) {
-    notes.push_back(fmt::format(
-        "{} was made with effective batch {}, now {}: the rest of its epoch is cut anew; the learning rate "
-        "is not changed",
-        checkpoint, saved.global_batch, now.global_batch));
+    notes.push_back(
+        fmt::format("{} was made with effective batch {}, now {}: the rest of its epoch is cut "
+                    "anew; the learning rate "
+                    "is not changed",
+                    checkpoint, saved.global_batch, now.global_batch));
   } else if (saved.world_size != now.world_size) {
-    notes.push_back(fmt::format("{} was made with {} ranks, now {}: the same run, up to the order of sums",
-                                checkpoint, saved.world_size, now.world_size));
+    notes.push_back(
+        fmt::format("{} was made with {} ranks, now {}: the same run, up to the order of sums",
+                    checkpoint, saved.world_size, now.world_size));
   }
   if (saved.precision != now.precision) {
-    notes.push_back(fmt::format("{} was made with {}, now {}", checkpoint, saved.precision,
-                                now.precision));
+    notes.push_back(
+        fmt::format("{} was made with {}, now {}", checkpoint, saved.precision, now.precision));
   }
   for (const auto& [id, fingerprint] : now.data.items()) {
     if (!saved.data.contains(id)) {
@@ -64,7 +68,8 @@ std::vector<std::string> compare_settings(const TrainingState& saved, const Trai
     }
   }
   for (const auto& [id, fingerprint] : saved.data.items()) {
-    if (!now.data.contains(id)) notes.push_back(fmt::format("data set {} is gone since {}", id, checkpoint));
+    if (!now.data.contains(id))
+      notes.push_back(fmt::format("data set {} is gone since {}", id, checkpoint));
   }
   return notes;
 }

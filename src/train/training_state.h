@@ -1,4 +1,5 @@
-// What a run must remember besides weights: position, and the settings that a resume must agree with.
+// What a run must remember besides weights: position, and the settings that a resume must agree
+// with.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ void to_json(nlohmann::json& json, const TrainingState& state);
 // Errors: nlohmann::json::exception.
 void from_json(const nlohmann::json& json, TrainingState& state);
 
-// Differences between a checkpoint's settings and this run's, as lines for a person. Allowed ones only.
-// Errors: ConfigError for those that forbid a resume (another optimizer, another seed).
+// Differences between a checkpoint's settings and this run's, as lines for a person. Allowed ones
+// only. Errors: ConfigError for those that forbid a resume (another optimizer, another seed).
 std::vector<std::string> compare_settings(const TrainingState& saved, const TrainingState& now,
                                           const std::string& checkpoint);
 

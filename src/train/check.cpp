@@ -1,0 +1,139 @@
+// `omnigen-dist check`: what a run would be, without running it.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "adapter/adapter_set.h"
+#include "data/shard_dataset.h"
+#include "model/omnigen_transformer.h"
+#include "train/run.h"
+#include "train/run_setup.h"
+#include "util/error.h"
+
+namespace omnigen::train {
+namespace {
+
+class Report {
+ public:
+  template <class... Args>
+  void say(fmt::format_string<Args...> text, Args&&... args) {
+    fmt::print("{}\n", fmt::format(text, std::forward<Args>(args)...));
+  }
+  void missing(const std::string& text) { missing_.push_back(text); }
+  int finish() {
+    std::fflush(stdout);
+    if (missing_.empty()) {
+      say("\nnothing is missing: this configuration can be trained");
+      return util::kExitDone;
+    }
+    say("\nmissing or wrong ({}):", missing_.size());
+    for (const std::string& text : missing_) say("  {}", text);
+    return util::kExitConfig;
+  }
+
+ private:
+  std::vector<std::string> missing_;
+};
+
+void report_values(const config::LoadResult& loaded, Report& report) {
+  for (const std::string& notice : loaded.notices) report.say("{}", notice);
+  for (const std::string& warning : loaded.warnings) report.say("{}", warning);
+  report.say("\nresolved configuration:");
+  for (const auto& [name, value] : loaded.resolved.items()) {
+    if (name != "data_backend_config" && name != "lycoris_config" &&
+        name != "user_prompt_library") {
+      report.say("  {} = {}", name, value.dump());
+    }
+  }
+  for (const std::string& text : loaded.not_acting) report.missing(text);
+  for (const std::string& text : loaded.missing) report.missing(text);
+}
+
+void report_datasets(const config::LoadResult& loaded, Report& report) {
+  report.say("\ndata sets:");
+  for (const config::DatasetConfig& dataset : loaded.datasets) {
+    report.say("  {} ({}){}: {}", dataset.id, dataset.dataset_type,
+               dataset.is_regularisation_data ? ", regularisation" : "",
+               dataset.holds_images() ? dataset.instance_data_dir : dataset.cache_dir);
+    if (!dataset.is_trained() && !dataset.is_eval()) continue;
+    try {
+      const data::ShardDataset cache(data::CacheLocation{dataset.cache_dir_vae, dataset.id});
+      report.say("    cache {}: {} records, {} samples per epoch", dataset.cache_dir_vae,
+                 cache.size(), cache.size() * (dataset.repeats + 1));
+    } catch (const util::DataError& error) {
+      report.missing(error.what());
+    }
+  }
+}
+
+// The published size where there are no weights yet.
+model::TransformerConfig transformer_shape(const config::Config& config, Report& report) {
+  try {
+    const auto folder = model_folder(config.model);
+    const auto shape = model::read_transformer_config(folder);
+    report.say("\nmodel: {} (hidden {}, {} layers)", folder.string(), shape.hidden_size,
+               shape.num_layers);
+    return shape;
+  } catch (const util::DataError& error) {
+    report.missing(error.what());
+  }
+  report.say("\nmodel: no weights found; sizes of OmniGen-v1 (hidden 3072, 32 layers)");
+  return model::TransformerConfig::omnigen_v1();
+}
+
+void report_weights(const config::Config& config, Report& report) {
+  const std::filesystem::path folder = config.model.pretrained_model_name_or_path;
+  if (!std::filesystem::is_directory(folder)) return;
+  try {  // memory-mapped: nothing of the weights is read
+    model::load_transformer(folder, transformer_placement(config.model, at::kCPU));
+    model::load_autoencoder(folder, vae_placement(config.model, at::kCPU));
+    load_tokenizer(folder);
+  } catch (const util::Error& error) {
+    report.missing(error.what());
+  }
+}
+
+void report_adapter(const config::Config& config, Report& report) {
+  const model::TransformerConfig shape = transformer_shape(config, report);
+  int64_t num_base = 0;
+  for (const auto& [name, sizes] : model::weight_shapes(shape)) {
+    if (name.ends_with("pos_embed")) continue;
+    int64_t count = 1;
+    for (const int64_t size : sizes) count *= size;
+    num_base += count;
+  }
+  report.say("  {} parameters", num_base);
+  const nn::ModuleTree tree = model::module_tree(shape);
+  std::vector<std::string> notices;
+  std::map<std::string, int64_t> by_factors;
+  int64_t num_parameters = 0;
+  const auto selected = lycoris_config(config.adapter).select(tree, &notices);
+  for (const auto& [module, options] : selected) {
+    const adapter::LokrShape factors =
+        adapter::lokr_shape(module->out_features, module->in_features, options);
+    num_parameters += factors.num_parameters();
+    ++by_factors[fmt::format("{}x{}: W1 {}x{}, W2 {}x{}{}", module->out_features,
+                             module->in_features, factors.a, factors.c, factors.b, factors.d,
+                             factors.low_rank_w2 ? fmt::format(" of rank {}", factors.rank) : "")];
+  }
+  report.say("\nadapter: {} modules, {} trained parameters", selected.size(), num_parameters);
+  for (const auto& [text, count] : by_factors) report.say("  {} x {}", count, text);
+  for (const std::string& notice : notices) report.say("  {}", notice);
+}
+
+}  // namespace
+
+int run_check(const std::vector<std::string>& args) {
+  const config::LoadResult loaded = config::load(
+      args, {config::Purpose::kCheck, [](const char* name) { return std::getenv(name); }, {}, {}});
+  Report report;
+  report_values(loaded, report);
+  report_datasets(loaded, report);
+  report_adapter(loaded.config, report);
+  report_weights(loaded.config, report);
+  return report.finish();
+}
+
+}  // namespace omnigen::train

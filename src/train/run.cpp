@@ -1,0 +1,294 @@
+#include "train/run.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "adapter/lokr_file.h"
+#include "comm/group_factory.h"
+#include "comm/rank_agreement.h"
+#include "io/atomic_file.h"
+#include "optim/make_optimizer.h"
+#include "train/measure.h"
+#include "train/output_lock.h"
+#include "train/run_setup.h"
+#include "train/trainer.h"
+#include "util/error.h"
+#include "util/log.h"
+#include "util/version.h"
+
+namespace omnigen::train {
+namespace {
+
+constexpr int64_t kLatentsForRange = 64;  // enough for a stable spectrum
+
+void log_configuration(const config::LoadResult& loaded) {
+  for (const std::string& notice : loaded.notices) util::log::info(notice);
+  for (const std::string& warning : loaded.warnings) util::log::warn(warning);
+}
+
+LossRange loss_range(const std::vector<LoaderSet>& sets) {
+  std::vector<at::Tensor> latents;
+  for (const LoaderSet& set : sets) {
+    const data::Dataset& dataset = *set.set.dataset;
+    for (int64_t i = 0; i < dataset.size() && std::ssize(latents) < kLatentsForRange; ++i) {
+      latents.push_back(dataset.latent(i));
+    }
+  }
+  return expected_loss(latents);
+}
+
+void log_plan(const RunPlan& plan, const config::Config& config, const ModelSizes& sizes,
+              const comm::GroupAndDevice& group, const LossRange& range) {
+  for (const std::string& line : describe(plan)) util::log::info(line);
+  const MemoryEstimate memory =
+      estimate_memory(sizes, plan, optim::state_bytes_per_parameter(config.optim.optimizer));
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+  util::log::info(fmt::format("  trained parameters {} of {} in the model, {} on {} through {}",
+                              sizes.num_trained, sizes.num_base,
+                              config.model.mixed_precision == "no" ? "float32" : "bf16",
+                              group.device.str(), group.backend));
+  util::log::info(fmt::format(
+      "  {} rate {:.3g}, {} with {} warm-up steps, clip {} {:g}, seed {}", config.optim.optimizer,
+      config.optim.learning_rate, config.optim.lr_scheduler, config.optim.lr_warmup_steps,
+      config.optim.grad_clip_method, config.optim.max_grad_norm, config.train.seed));
+  util::log::info(fmt::format(
+      "  memory per rank about {:.2f} GiB: weights {:.2f}, trained {:.2f}, activations {:.2f}",
+      memory.total() / kGiB, memory.base_weights / kGiB, memory.trained / kGiB,
+      memory.activations / kGiB));
+  util::log::info(
+      fmt::format("  expected loss: {:.3f} knows nothing, {:.3f} knows the latents' spectrum only; "
+                  "good models are below",
+                  range.zero_predictor, range.spectrum_only));
+}
+
+std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& group) {
+  std::string found;
+  if (group.is_root() && !train.resume_from_checkpoint.empty() &&
+      train.resume_from_checkpoint != "none") {
+    const CheckpointStore store(train.output_dir, {});
+    if (train.resume_from_checkpoint == "latest") {
+      const auto latest = store.latest();
+      if (latest) found = latest->string();
+    } else {
+      found = store.named(train.resume_from_checkpoint).string();
+    }
+  }
+  return group.broadcast_bytes(found, 0);
+}
+
+nlohmann::json run_facts(const config::Config& config, const comm::Job& job,
+                         const comm::GroupAndDevice& group) {
+  return {{"version", util::version_text()},
+          {"world_size", job.size()},
+          {"backend", group.backend},
+          {"launcher", job.launcher()},
+          {"host", job.host()},
+          {"slurm_job_id", job.environment().slurm_job_id},
+          {"slurm_restart_count", job.environment().slurm_restart_count},
+          {"tracker_run_name", config.log.tracker_run_name},
+          {"tracker_project_name", config.log.tracker_project_name}};
+}
+
+// Everything that lives as long as a run, in the order in which it is made.
+class Run {
+ public:
+  Run(const config::LoadResult& loaded, comm::Job& job)
+      : loaded_(loaded),
+        config_(loaded.config),
+        job_(job),
+        group_(comm::make_process_group(
+            {config_.model.device, static_cast<double>(config_.comm.nccl_init_seconds),
+             config_.comm.allow_gpu_sharing},
+            job)),
+        run_state_(config_.train.output_dir, job.rank() == 0) {}
+
+  int train();
+
+ private:
+  void load_model();
+  void attach();
+  ModelSizes model_sizes() const;
+  bool is_root() const { return job_.rank() == 0; }
+
+  const config::LoadResult& loaded_;
+  const config::Config& config_;
+  comm::Job& job_;
+  comm::GroupAndDevice group_;
+  RunState run_state_;
+  RunData data_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  std::unique_ptr<model::OmniGenTransformer> transformer_;
+  std::unique_ptr<adapter::LycorisConfig> lycoris_;
+  std::unique_ptr<adapter::AdapterSet> adapters_;
+  std::vector<optim::Parameter> parameters_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::FlatGradients> gradients_;
+  std::unique_ptr<optim::Ema> ema_;
+  std::unique_ptr<EmaWeights> ema_weights_;
+};
+
+void Run::load_model() {
+  const auto folder = model_folder(config_.model);
+  tokenizer_ = std::make_unique<tokenizer::Tokenizer>(load_tokenizer(folder));
+  transformer_ =
+      model::load_transformer(folder, transformer_placement(config_.model, group_.device));
+  lycoris_ = std::make_unique<adapter::LycorisConfig>(lycoris_config(config_.adapter));
+}
+
+void Run::attach() {
+  const nn::ModuleTree tree = transformer_->module_tree();
+  std::vector<std::string> notices;
+  lycoris_->select(tree, &notices);
+  if (is_root()) {
+    for (const std::string& notice : notices) util::log::info(notice);
+  }
+  adapters_ = std::make_unique<adapter::AdapterSet>(
+      *lycoris_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
+  if (!config_.adapter.init_lora.empty()) {
+    adapters_->load_state_dict(adapter::read_adapter(config_.adapter.init_lora),
+                               config_.adapter.init_lora);
+  }
+  if (config_.model.gradient_checkpointing) {
+    transformer_->set_gradient_checkpointing(true, [this](int64_t block) {
+      return adapters_->parameters_below(fmt::format("layers.{}.", block));
+    });
+  }
+  for (const auto& [name, value] : adapters_->parameters()) parameters_.push_back({name, value});
+  gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
+  optimizer_ =
+      optim::make_optimizer(config_.optim, parameters_, static_cast<uint64_t>(config_.train.seed));
+  if (!config_.optim.use_ema) return;
+  if (is_root()) {
+    ema_ = std::make_unique<optim::Ema>(
+        parameters_, optim::EmaOptions{config_.optim.ema_decay, config_.optim.ema_update_interval,
+                                       config_.optim.ema_warmup_steps});
+  }
+  ema_weights_ = std::make_unique<EmaWeights>(parameters_, ema_.get(), *group_.group);
+}
+
+ModelSizes Run::model_sizes() const {
+  const model::TransformerConfig& shape = transformer_->config();
+  int64_t num_base = 0;
+  for (const auto& [name, weight] : transformer_->named_weights()) num_base += weight.numel();
+  return {num_base,
+          adapters_->num_parameters(),
+          shape.hidden_size,
+          shape.intermediate_size,
+          shape.num_layers,
+          config_.model.mixed_precision == "no" ? 4 : 2,
+          config_.model.gradient_checkpointing,
+          config_.optim.use_ema};
+}
+
+int Run::train() {
+  comm::ProcessGroup& group = *group_.group;
+  run_state_.describe(run_facts(config_, job_, group_));
+  run_state_.set("starting", {});
+  job_.set_failure_hook([this](const comm::FatalReport& report) {
+    RunState(config_.train.output_dir, true)
+        .end("failed", {report.step, 0, 0, "", 0}, report.exit_code,
+             comm::fatal_line("omnigen-dist", report));
+  });
+  data_ = open_data(loaded_);
+  for (const auto& [id, fingerprint] : data_.fingerprints.items()) {
+    comm::check_same_everywhere(group, job_.host(), "cache of data set " + id,
+                                fingerprint.get<std::string>());
+  }
+  load_model();
+  attach();
+
+  const data::BatchShape batch{config_.train.train_batch_size,
+                               config_.train.gradient_accumulation_steps, group.size()};
+  RunPlan plan =
+      make_plan(data_.train, batch, config_.train.max_train_steps, config_.train.num_train_epochs);
+  const std::filesystem::path output_dir = config_.train.output_dir;
+  Metrics metrics({output_dir / config_.log.logging_dir, config_.log.tracker_project_name,
+                   config_.log.report_to.find("tensorboard") != std::string::npos, is_root()});
+  Measure measure({config_, group, *transformer_, *adapters_, group_.device, data_.eval,
+                   ema_weights_.get(), metrics},
+                  validate_options(loaded_, *tokenizer_, is_root()));
+  TrainStep step(
+      {*transformer_, *adapters_, *gradients_, *optimizer_, group, clip_options(config_.optim)});
+  const auto loader =
+      std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));
+  const optim::LrSchedule schedule =
+      optim::make_schedule(config_.optim, plan.total_steps, batch.global_batch());
+  Trainer trainer({config_,
+                   job_,
+                   group,
+                   *adapters_,
+                   *optimizer_,
+                   *gradients_,
+                   step,
+                   ema_.get(),
+                   loader,
+                   plan,
+                   schedule,
+                   metrics,
+                   run_state_,
+                   {[&](int64_t at) { return measure.evaluate(at); },
+                    [&](int64_t at) { measure.validate(at); }},
+                   lycoris_->text,
+                   initial_state(config_, data_.fingerprints, group.size())});
+  measure.render_benchmarks();
+
+  const std::string checkpoint = resume_point(config_.train, group);
+  if (!checkpoint.empty()) {
+    trainer.resume(checkpoint);
+    plan.start_step = trainer.state().step;
+    if (is_root()) {
+      util::log::info(fmt::format("resuming from {}: step {} of {}, epoch {}",
+                                  std::filesystem::path(checkpoint).filename().string(),
+                                  plan.start_step, plan.total_steps,
+                                  trainer.state().cursor.epoch + 1));
+    }
+  } else if (is_root()) {
+    util::log::info(fmt::format("no checkpoint in {}: starting afresh", output_dir.string()));
+  }
+  if (is_root()) log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
+  if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
+  return trainer.run();
+}
+
+}  // namespace
+
+config::LoadResult load_on_root(const std::vector<std::string>& args, comm::ProcessGroup& group) {
+  config::LoadResult loaded;
+  if (group.is_root()) {
+    loaded = config::load(
+        args,
+        {config::Purpose::kTrain, [](const char* name) { return std::getenv(name); }, {}, {}});
+    log_configuration(loaded);
+  }
+  const std::string resolved =
+      group.broadcast_bytes(group.is_root() ? loaded.resolved.dump() : "", 0);
+  if (!group.is_root()) loaded = config::from_json(resolved);
+  return loaded;
+}
+
+int run_training(const config::LoadResult& loaded, comm::Job& job) {
+  const config::Config& config = loaded.config;
+  if (config.model.torch_num_threads > 0)
+    at::set_num_threads(static_cast<int>(config.model.torch_num_threads));
+  job.watchdog().set_limits({static_cast<double>(config.comm.startup_timeout_seconds),
+                             static_cast<double>(config.comm.process_group_timeout_seconds)});
+  comm::check_same_everywhere(job.group(), job.host(), "build", comm::build_id());
+  std::unique_ptr<OutputLock> lock;
+  if (job.rank() == 0) {
+    lock = std::make_unique<OutputLock>(config.train.output_dir);
+    std::filesystem::create_directories(std::filesystem::path(config.train.output_dir) /
+                                        config.log.logging_dir);
+  }
+  comm::check_shared_folder(job.group(), job.host(), config.train.output_dir);
+  util::log::add_file(std::filesystem::path(config.train.output_dir) / config.log.logging_dir);
+  if (job.rank() == 0) {
+    io::write_atomically(std::filesystem::path(config.train.output_dir) / "simpletuner_config.json",
+                         loaded.resolved.dump(2) + "\n");
+  }
+  return Run(loaded, job).train();
+}
+
+}  // namespace omnigen::train

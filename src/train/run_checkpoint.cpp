@@ -1,0 +1,74 @@
+// What a run puts into a checkpoint, and takes from one.
+#include <fmt/format.h>
+
+#include "adapter/lokr_file.h"
+#include "train/trainer.h"
+#include "util/error.h"
+#include "util/log.h"
+
+namespace omnigen::train {
+namespace {
+
+// adamw_bf16 trains bf16 weights; every other optimizer float32.
+at::ScalarType file_dtype(const std::string& optimizer) {
+  return optimizer == "adamw_bf16" ? at::kBFloat16 : at::kFloat;
+}
+
+}  // namespace
+
+CheckpointContents Trainer::contents() const {
+  const at::ScalarType dtype = file_dtype(parts_.state.optimizer);
+  CheckpointContents contents;
+  contents.adapter = parts_.adapters.state_dict(dtype);
+  contents.lycoris_config = parts_.lycoris_config;
+  contents.adapter_metadata = adapter::file_metadata(
+      {parts_.lycoris_config, parts_.state.step, parts_.config.log.tracker_run_name,
+       static_cast<int64_t>(parts_.config.data.resolution)});
+  for (const auto& [name, value] : parts_.adapters.parameters()) {
+    contents.parameters[name] = value.detach();
+  }
+  contents.optimizer = parts_.optimizer.state_dict();
+  if (parts_.ema != nullptr) {
+    contents.ema_state = parts_.ema->state_dict();
+    contents.ema = contents.adapter;  // alpha and the order of names
+    for (const auto& [name, shadow] : contents.ema_state) contents.ema.at(name) = shadow.to(dtype);
+  }
+  contents.training_state = parts_.state;
+  return contents;
+}
+
+void Trainer::resume(const std::filesystem::path& checkpoint) {
+  const std::string name = checkpoint.filename().string();
+  const LoadedCheckpoint loaded = load_checkpoint(checkpoint);
+  parts_.adapters.load_state_dict(loaded.adapter, name);
+
+  TrainingState saved;
+  try {
+    saved = loaded.training_state.get<TrainingState>();
+  } catch (const nlohmann::json::exception& error) {
+    throw util::DataError(
+        fmt::format("{}: training_state.json: {}", checkpoint.string(), error.what()));
+  }
+  for (const std::string& note : compare_settings(saved, parts_.state, name)) {
+    if (parts_.group.is_root()) util::log::warn(note);
+  }
+  {
+    const at::NoGradGuard no_grad;
+    for (const auto& [parameter, value] : parts_.adapters.parameters()) {
+      value.detach().copy_(loaded.parameters.at(parameter));
+    }
+  }
+  parts_.optimizer.load_state_dict(loaded.optimizer);
+  if (parts_.ema != nullptr && loaded.ema_state.empty()) {
+    util::log::warn(fmt::format("{} has no averaged weights; they start at its live ones", name));
+    parts_.ema->load_state_dict(loaded.parameters);
+  } else if (parts_.ema != nullptr) {
+    parts_.ema->load_state_dict(loaded.ema_state);
+  }
+  parts_.state.step = saved.step;
+  parts_.state.cursor = saved.cursor;
+  saved_step_ = saved.step;
+  last_checkpoint_ = name;
+}
+
+}  // namespace omnigen::train

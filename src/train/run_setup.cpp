@@ -1,0 +1,181 @@
+#include "train/run_setup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/shard_dataset.h"
+#include "tokenizer/prompt_template.h"
+#include "util/error.h"
+#include "util/hash.h"
+#include "util/log.h"
+
+namespace omnigen::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMaxSide = 3072;  // of the positional table, in pixels
+
+std::string command_for(const config::LoadResult& loaded) {
+  return fmt::format("omnigen-cache build --config {}",
+                     loaded.file.empty() ? "<config.json>" : loaded.file.string());
+}
+
+// Identifies the base weights without reading them.
+std::string weights_id(const fs::path& folder) {
+  std::string text;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    text +=
+        fmt::format("{}:{};", entry.path().lexically_relative(folder).string(), entry.file_size());
+  }
+  return util::hex64(util::xxh3_64(text));
+}
+
+std::string common_instance_prompt(const std::vector<config::DatasetConfig>& datasets) {
+  std::string common;
+  for (const config::DatasetConfig& dataset : datasets) {
+    if (dataset.caption_strategy != "instanceprompt" || dataset.instance_prompt.empty()) continue;
+    if (!common.empty() && common != dataset.instance_prompt.front()) return {};
+    common = dataset.instance_prompt.front();
+  }
+  return common;
+}
+
+validate::EmaValidation ema_validation(const config::Config& config) {
+  if (!config.optim.use_ema || config.validate.ema_validation == "none") {
+    return validate::EmaValidation::kNone;
+  }
+  return config.validate.ema_validation == "ema_only" ? validate::EmaValidation::kOnly
+                                                      : validate::EmaValidation::kComparison;
+}
+
+void log_all(const std::vector<std::string>& notices, const std::vector<std::string>& warnings) {
+  for (const std::string& notice : notices) util::log::info(notice);
+  for (const std::string& warning : warnings) util::log::warn(warning);
+}
+
+}  // namespace
+
+RunData open_data(const config::LoadResult& loaded) {
+  RunData run;
+  for (const config::DatasetConfig& dataset : loaded.datasets) {
+    if (!dataset.is_trained() && !dataset.is_eval()) continue;
+    auto opened = std::make_shared<data::ShardDataset>(
+        data::CacheLocation{dataset.cache_dir_vae, dataset.id, command_for(loaded)});
+    run.fingerprints[dataset.id] = opened->fingerprint();
+    if (dataset.is_eval()) {
+      run.eval.push_back(opened);
+    } else {
+      run.train.push_back({{opened, dataset.repeats}, dataset.is_regularisation_data});
+    }
+  }
+  if (run.train.empty()) {
+    throw util::ConfigError("data_backend_config: no enabled data set of type image to train on");
+  }
+  return run;
+}
+
+fs::path model_folder(const config::ModelConfig& config) {
+  fs::path folder = config.pretrained_model_name_or_path;
+  if (!fs::is_directory(folder)) {
+    throw util::DataError(fmt::format(
+        "pretrained_model_name_or_path: no folder {} (from {}); download the weights there with "
+        "\"hf download Shitao/OmniGen-v1-diffusers --local-dir DIR\" and give that DIR",
+        folder.string(), fs::current_path().string()));
+  }
+  return folder;
+}
+
+model::Placement transformer_placement(const config::ModelConfig& config, at::Device device) {
+  return {config.mixed_precision == "no" ? at::kFloat : at::kBFloat16, device};
+}
+
+model::Placement vae_placement(const config::ModelConfig& config, at::Device device) {
+  return {config.vae_dtype == "fp32" ? at::kFloat : at::kBFloat16, device};
+}
+
+tokenizer::Tokenizer load_tokenizer(const fs::path& model_folder) {
+  for (const char* place : {"tokenizer/tokenizer.json", "tokenizer.json"}) {
+    if (fs::exists(model_folder / place)) return tokenizer::Tokenizer(model_folder / place);
+  }
+  throw util::DataError(fmt::format(
+      "{}: neither tokenizer/tokenizer.json nor tokenizer.json is there", model_folder.string()));
+}
+
+std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std::string& text) {
+  return tokenizer::encode_prompt(tokenizer, text).ids;
+}
+
+adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config) {
+  return adapter::LycorisConfig::from_json(nlohmann::ordered_json::parse(config.lycoris_config),
+                                           "lycoris_config");
+}
+
+optim::ClipOptions clip_options(const config::OptimConfig& config) {
+  return {config.grad_clip_method == "norm" ? optim::ClipMethod::kNorm : optim::ClipMethod::kValue,
+          config.max_grad_norm};
+}
+
+LoaderOptions loader_options(const config::LoadResult& loaded,
+                             const tokenizer::Tokenizer& tokenizer) {
+  const config::DataConfig& data = loaded.config.data;
+  const std::string dropped = data.caption_dropout_style == "cfg"
+                                  ? std::string(tokenizer::kDroppedConditionPrompt)
+                                  : std::string();
+  return {static_cast<uint64_t>(loaded.config.train.seed), data.caption_dropout_probability,
+          prompt_ids(tokenizer, dropped)};
+}
+
+validate::ValidateOptions validate_options(const config::LoadResult& loaded,
+                                           const tokenizer::Tokenizer& tokenizer, bool log) {
+  const config::ValidateConfig& validate = loaded.config.validate;
+  auto list = validate::collect_prompts(
+      {!validate.validation_disable_unconditional, validate.validation_prompt_library,
+       validate.user_prompt_library, validate.prompt_library_token,
+       common_instance_prompt(loaded.datasets), validate.validation_prompt});
+  const auto encode = [&](const std::string& text) { return prompt_ids(tokenizer, text); };
+  const auto resolutions = validate::parse_resolutions(validate.validation_resolution, kMaxSide);
+  validate::ValidateOptions options;
+  options.prompts = validate::encode_prompts(list.entries, encode, list.warnings);
+  const std::string negative =
+      validate.validation_negative_prompt.value_or(std::string(tokenizer::kDefaultNegativePrompt));
+  options.negative = {"negative", negative, encode(negative), std::nullopt};
+  options.resolutions = resolutions.items;
+  options.images_per_prompt = validate.num_validation_images;
+  options.sampler.num_steps = validate.validation_num_inference_steps;
+  options.sampler.shift = validate.validation_flow_shift;
+  options.sampler.guidance = validate.validation_guidance;
+  options.sampler.guidance_rescale = validate.validation_guidance_rescale;
+  options.seed = static_cast<uint64_t>(validate.validation_seed.value_or(loaded.config.train.seed));
+  options.randomize = validate.validation_randomize;
+  options.adapter_strength = validate.validation_lycoris_strength;
+  options.ema = ema_validation(loaded.config);
+  options.single_rank = validate.validation_multigpu == "single-gpu";
+  options.save_unstitched = validate.validation_save_unstitched;
+  options.autoencoder = {loaded.config.model.vae_enable_tiling,
+                         loaded.config.model.vae_enable_slicing};
+  options.output_dir = loaded.config.train.output_dir;
+  options.base_weights_id = weights_id(model_folder(loaded.config.model));
+  if (log) {
+    log_all(list.notices, list.warnings);
+    log_all(resolutions.notices, {});
+  }
+  return options;
+}
+
+TrainingState initial_state(const config::Config& config, const nlohmann::json& fingerprints,
+                            int64_t world_size) {
+  TrainingState state;
+  state.seed = static_cast<uint64_t>(config.train.seed);
+  state.world_size = world_size;
+  state.global_batch =
+      config.train.train_batch_size * config.train.gradient_accumulation_steps * world_size;
+  state.optimizer = config.optim.optimizer;
+  state.precision = config.model.mixed_precision == "no" ? "float32" : "bf16";
+  state.data = fingerprints;
+  return state;
+}
+
+}  // namespace omnigen::train

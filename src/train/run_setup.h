@@ -1,0 +1,51 @@
+// From a resolved configuration to the parts of a run.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "adapter/lycoris_config.h"
+#include "config/load.h"
+#include "model/weight_map.h"
+#include "optim/grad_clip.h"
+#include "tokenizer/tokenizer.h"
+#include "train/sample_loader.h"
+#include "train/training_state.h"
+#include "validate/render_plan.h"
+
+namespace omnigen::train {
+
+struct RunData {
+  std::vector<LoaderSet> train;
+  std::vector<data::DatasetPtr> eval;
+  nlohmann::json fingerprints = nlohmann::json::object();  // by data set id
+};
+
+// Opens the caches. Errors: DataError naming the command that builds what is missing.
+RunData open_data(const config::LoadResult& loaded);
+
+std::filesystem::path model_folder(const config::ModelConfig& config);
+model::Placement transformer_placement(const config::ModelConfig& config, at::Device device);
+model::Placement vae_placement(const config::ModelConfig& config, at::Device device);
+// `tokenizer/tokenizer.json` of the model folder. Errors: DataError listing the places tried.
+tokenizer::Tokenizer load_tokenizer(const std::filesystem::path& model_folder);
+std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std::string& text);
+
+// The text of the adapter's file is in the configuration once it is loaded.
+adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config);
+optim::ClipOptions clip_options(const config::OptimConfig& config);
+LoaderOptions loader_options(const config::LoadResult& loaded,
+                             const tokenizer::Tokenizer& tokenizer);
+// Warnings and notices are logged by the caller's rank.
+validate::ValidateOptions validate_options(const config::LoadResult& loaded,
+                                           const tokenizer::Tokenizer& tokenizer, bool log);
+// Settings a resume must agree with; step and position 0.
+TrainingState initial_state(const config::Config& config, const nlohmann::json& fingerprints,
+                            int64_t world_size);
+
+}  // namespace omnigen::train

@@ -1,0 +1,63 @@
+#include "train/stop_signal.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "comm/single_group.h"
+#include "support/temp_dir.h"
+
+namespace omnigen::train {
+namespace {
+
+TEST(StopSignal, NothingIsAskedAtFirst) {
+  const test::TempDir dir;
+  comm::SingleGroup group;
+  StopSignal signals(dir.path());
+  const Requests requests = signals.poll(group);
+  EXPECT_EQ(requests.stop, StopRequest::kNone);
+  EXPECT_FALSE(requests.save || requests.validate);
+}
+
+class SignalTest : public ::testing::TestWithParam<std::pair<int, StopRequest>> {};
+
+TEST_P(SignalTest, AsksForItsKindOfStop) {
+  const test::TempDir dir;
+  comm::SingleGroup group;
+  StopSignal signals(dir.path());
+  std::raise(GetParam().first);
+  EXPECT_EQ(signals.poll(group).stop, GetParam().second);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SignalTest,
+                         ::testing::Values(std::pair{SIGUSR1, StopRequest::kRestart},
+                                           std::pair{SIGTERM, StopRequest::kTerminate},
+                                           std::pair{SIGINT, StopRequest::kInterrupt}));
+
+TEST(StopSignal, ValidationIsAskedForOnce) {
+  const test::TempDir dir;
+  comm::SingleGroup group;
+  StopSignal signals(dir.path());
+  std::raise(SIGUSR2);
+  EXPECT_TRUE(signals.poll(group).validate);
+  EXPECT_FALSE(signals.poll(group).validate);
+}
+
+TEST(StopSignal, TriggerFilesAreTakenAndRemoved) {
+  const test::TempDir dir;
+  comm::SingleGroup group;
+  StopSignal signals(dir.path());
+  std::ofstream(dir / "save");
+  std::ofstream(dir / "save_quit");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const Requests requests = signals.poll(group);
+  EXPECT_TRUE(requests.save);
+  EXPECT_EQ(requests.stop, StopRequest::kFinish);
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
+}  // namespace
+}  // namespace omnigen::train
