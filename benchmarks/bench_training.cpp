@@ -1,0 +1,137 @@
+#include "bench_training.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
+
+#include "io/shard_reader.h"
+#include "io/shard_writer.h"
+#include "workload.h"
+
+namespace omnigen::bench {
+namespace {
+
+constexpr double kLearningRate = 4e-5;
+constexpr double kClipValue = 0.01;
+
+// The round's samples in a shard, latents in float32 as the peer's .pt files have them.
+class WorkloadDataset : public data::Dataset {
+ public:
+  WorkloadDataset(const std::filesystem::path& folder, int64_t px)
+      : reader_(write(folder / "bench.h5", px)) {
+    auto generator = at::detail::createCPUGenerator(1);
+    for (size_t i = 0; i < kTextLengths.size(); ++i) {
+      metas_.push_back({reader_.groups()[0].plan.paths[i], "1.0", px, px, 1});
+      const at::Tensor ids = at::randint(3, 32000, {kTextLengths[i]}, generator, at::kLong);
+      token_ids_.emplace_back(ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel());
+    }
+  }
+
+  const std::string& id() const override { return reader_.dataset_id(); }
+  int64_t size() const override { return std::ssize(metas_); }
+  const data::RecordMeta& meta(int64_t record) const override {
+    return metas_.at(static_cast<size_t>(record));
+  }
+  at::Tensor latent(int64_t record) const override { return reader_.latent(0, record); }
+  std::string caption(int64_t record, int64_t /*variant*/) const override {
+    return meta(record).path;
+  }
+  std::vector<int64_t> token_ids(int64_t record, int64_t /*variant*/) const override {
+    return token_ids_.at(static_cast<size_t>(record));
+  }
+  std::string fingerprint() const override { return reader_.digest(); }
+
+ private:
+  static std::filesystem::path write(const std::filesystem::path& path, int64_t px) {
+    io::ShardPlan plan;
+    plan.dataset_id = "bench";
+    plan.latent_dtype = at::kFloat;
+    plan.groups.push_back({"1.0", px, px, {4, px / 8, px / 8}, {}});
+    auto generator = at::detail::createCPUGenerator(0);
+    const auto samples = static_cast<int64_t>(kTextLengths.size());
+    for (int64_t i = 0; i < samples; ++i) {
+      plan.groups[0].paths.push_back(fmt::format("{}.jpg", i));
+    }
+    io::ShardWriter writer(path, plan);
+    for (int64_t i = 0; i < samples; ++i) {
+      writer.write(0, i, {}, at::randn({4, px / 8, px / 8}, generator));
+    }
+    writer.finish();
+    return path;
+  }
+
+  io::ShardReader reader_;
+  std::vector<data::RecordMeta> metas_;
+  std::vector<std::vector<int64_t>> token_ids_;
+};
+
+std::unique_ptr<model::OmniGenTransformer> make_transformer(const TrainingOptions& options) {
+  auto shapes = model::weight_shapes(options.config);
+  std::erase_if(shapes, [](const auto& entry) { return entry.first.ends_with("pos_embed"); });
+  return std::make_unique<model::OmniGenTransformer>(
+      options.config, random_weights(shapes, options.dtype, options.device));
+}
+
+// As after some training: with the factors' zeros nothing would be wrong with a broken delta.
+void fill_second_factors(const adapter::AdapterSet& adapters) {
+  const at::NoGradGuard no_grad;
+  auto generator = at::detail::createCPUGenerator(2);
+  for (const auto& [name, value] : adapters.parameters()) {
+    if (!name.ends_with("lokr_w2")) continue;
+    at::Tensor leaf = value;
+    leaf.copy_(at::randn(value.sizes(), generator) * 1e-3);
+  }
+}
+
+}  // namespace
+
+Training::Training(const TrainingOptions& options)
+    : options_(options),
+      transformer_(make_transformer(options)),
+      adapters_(adapter::LycorisConfig::from_json(lycoris_config(options.adapt), "benchmark"),
+                transformer_->module_tree(), 0, options.device) {
+  fill_second_factors(adapters_);
+  for (const auto& [name, value] : adapters_.parameters()) parameters_.push_back({name, value});
+  gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
+  optimizer_ = std::make_unique<optim::AdamW>(parameters_, optim::AdamWOptions{});
+  if (options.checkpointing) {
+    transformer_->set_gradient_checkpointing(true, [this](int64_t block) {
+      return adapters_.parameters_below(fmt::format("layers.{}.", block));
+    });
+  }
+  optim::ClipOptions clip;
+  clip.method = optim::ClipMethod::kValue;
+  clip.limit = kClipValue;
+  step_ = std::make_unique<train::TrainStep>(
+      train::TrainStep::Parts{*transformer_, adapters_, *gradients_, *optimizer_, group_, clip});
+
+  const train::LoaderSet set{{std::make_shared<WorkloadDataset>(folder_.path(), options.px), 0},
+                             false};
+  loader_ = std::make_shared<train::SampleLoader>(std::vector<train::LoaderSet>{set},
+                                                  train::LoaderOptions{});
+  batches_ = std::make_unique<train::BatchStream>(loader_, 0, data::BatchShape{options.batch, 1, 1},
+                                                  0, data::Cursor{}, 2);
+}
+
+train::StepResult Training::step(const std::vector<train::TrainMicroBatch>& micro_batches) {
+  return step_->run(micro_batches, kLearningRate);
+}
+
+void Training::check() {
+  train::TrainMicroBatch packed;
+  std::vector<train::TrainMicroBatch> alone;
+  for (int64_t i = 0; i < std::ssize(kTextLengths); ++i) {
+    packed.push_back(loader_->load(data::SampleRef{0, i, 0}));
+    alone.push_back({packed.back()});
+  }
+  train::TrainStep unclipped({*transformer_, adapters_, *gradients_, *optimizer_, group_, {}});
+  const auto together = unclipped.run({packed}, 0.0);
+  const at::Tensor gradient = gradients_->buffer().clone();
+  const auto separately = unclipped.run(alone, 0.0);
+  const double tolerance = options_.dtype == at::kFloat ? 1e-5 : 2e-2;
+  check_close(at::tensor(together.sample_losses), at::tensor(separately.sample_losses), tolerance,
+              "losses of packed samples against samples alone");
+  check_close(gradients_->buffer(), gradient, tolerance,
+              "gradient of packed samples against samples alone");
+}
+
+}  // namespace omnigen::bench

@@ -1,0 +1,164 @@
+// The training step on the workload of benchmarks/peer/peer_step.py, from cache shard to updated
+// factors.
+//
+//   train_step_bench [--config tiny|small|FILE] [--px 256] [--batch 1|2|4] [--dtype fp32|bf16]
+//   [--threads 1]
+//                    [--gc] [--adapt attention|attention+mlp] [--warmup 2] [--rounds 3] [--json]
+//                    [--memory]: steps to 1000 instead of rounds, resident set after 100 and 1000
+//
+// The keys of its JSON are those of peer_step.py. Times are of rounds of four samples.
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "bench_support.h"
+#include "bench_training.h"
+#include "machine.h"
+#include "util/stopwatch.h"
+#include "workload.h"
+
+namespace omnigen::bench {
+namespace {
+
+constexpr int64_t kMemoryFirstStep = 100;
+constexpr int64_t kMemoryLastStep = 1000;
+
+struct Plan {
+  int64_t warmup = 2;  // steps not counted
+  int64_t rounds = 3;
+  bool memory = false;
+};
+
+// Seconds of the parts of steps, added up.
+struct Parts {
+  double wait_s = 0.0;
+  double compute_s = 0.0;
+  double reduce_s = 0.0;
+  double update_s = 0.0;
+
+  double total_s() const { return wait_s + compute_s + reduce_s + update_s; }
+};
+
+double timed_step(Training& training, Parts& parts) {
+  util::Stopwatch watch;
+  const train::LoadedBatch batch = training.batches().next();
+  parts.wait_s += watch.lap_s();
+  const train::StepResult result = training.step(batch.micro_batches);
+  synchronize();
+  TORCH_CHECK(result.finite, "the step's loss or gradient is not finite");
+  parts.compute_s += result.compute_s;
+  parts.reduce_s += result.reduce_s;
+  parts.update_s += result.update_s;
+  return watch.lap_s();
+}
+
+void measure_rounds(Training& training, const Plan& plan, Report& report) {
+  const auto& options = training.options();
+  reset_peak_rss();
+  Parts parts;
+  for (int64_t i = 0; i < plan.warmup; ++i) timed_step(training, parts);
+  parts = {};
+  const OthersCpu others;
+  std::vector<double> seconds;
+  const auto samples = static_cast<int64_t>(kTextLengths.size());
+  for (int64_t round = 0; round < plan.rounds; ++round) {
+    const util::Stopwatch watch;
+    for (int64_t i = 0; i < samples / options.batch; ++i) timed_step(training, parts);
+    seconds.push_back(watch.elapsed_s());
+  }
+  const double share_of_others = others.share();
+  const double peak_mib = peak_rss_mib();
+
+  const Timing timing = summarize(seconds);
+  const double gflop = useful_gflop(options.config, options.px, options.adapt);
+  const double gflops = gflop / timing.median;
+  report.object().update(
+      {{"others_cpu", share_of_others},
+       {"round_s",
+        {{"min", timing.min}, {"median", timing.median}, {"max", timing.max}, {"n", timing.count}}},
+       {"steps_per_s", static_cast<double>(samples / options.batch) / timing.median},
+       {"images_per_s", static_cast<double>(samples) / timing.median},
+       {"useful_gflop_per_round", gflop},
+       {"gflops", gflops},
+       {"gflops_best", gflop / timing.min},
+       {"peak_rss_mib", peak_mib},
+       {"share",
+        {{"data", parts.wait_s / parts.total_s()},
+         {"forward+backward", parts.compute_s / parts.total_s()},
+         {"reduce", parts.reduce_s / parts.total_s()},
+         {"optimizer", parts.update_s / parts.total_s()}}}});
+  report.add("round of 4 samples", timing,
+             {{"images/s", static_cast<double>(samples) / timing.median},
+              {"GFLOP/s", gflops},
+              {"% of peak (MFU)", 100 * gflops / peak_gflops(options.dtype, options.device)},
+              {"% data wait", 100 * parts.wait_s / parts.total_s()},
+              {"MiB peak RSS", peak_mib},
+              {"others_cpu", share_of_others}});
+}
+
+void measure_memory(Training& training, Report& report) {
+  Parts parts;
+  std::vector<double> seconds;
+  double first_mib = 0.0;
+  for (int64_t step = 1; step <= kMemoryLastStep; ++step) {
+    seconds.push_back(timed_step(training, parts));
+    if (step == kMemoryFirstStep) first_mib = rss_mib();
+  }
+  const double last_mib = rss_mib();
+  report.object().update({{"rss_mib_step_100", first_mib},
+                          {"rss_mib_step_1000", last_mib},
+                          {"data_wait", parts.wait_s / parts.total_s()}});
+  report.add("step", summarize(seconds),
+             {{"MiB RSS after step 100", first_mib},
+              {"MiB RSS after step 1000", last_mib},
+              {"% growth", 100 * (last_mib / first_mib - 1)},
+              {"% data wait", 100 * parts.wait_s / parts.total_s()}});
+}
+
+void bench(int argc, char** argv) {
+  Arguments arguments(argc, argv);
+  TrainingOptions options;
+  const std::string config = arguments.text("config", "tiny");
+  options.config = load_config(config);
+  options.config.num_layers = arguments.integer("layers", options.config.num_layers);
+  options.px = arguments.integer("px", options.px);
+  options.batch = arguments.integer("batch", options.batch);
+  const std::string dtype = arguments.text("dtype", "fp32", {"fp32", "bf16"});
+  options.dtype = dtype_of(dtype);
+  options.device = device_of(arguments.text("device", "cpu", {"cpu", "cuda"}));
+  options.adapt = arguments.text("adapt", options.adapt, {"attention", "attention+mlp"});
+  options.checkpointing = arguments.flag("gc");
+  Plan plan;
+  plan.warmup = arguments.integer("warmup", plan.warmup);
+  plan.rounds = arguments.integer("rounds", plan.rounds);
+  plan.memory = arguments.flag("memory");
+  at::set_num_threads(static_cast<int>(arguments.integer("threads", 1)));
+  Report report("train_step", arguments);
+  arguments.require_known();
+
+  Training training(options);
+  training.check();
+  report.object().update({{"config", config},
+                          {"layers", options.config.num_layers},
+                          {"px", options.px},
+                          {"batch", options.batch},
+                          {"dtype", dtype},
+                          {"adapt", options.adapt},
+                          {"checkpointing", options.checkpointing},
+                          {"trainable", training.num_trained()}});
+  if (plan.memory) {
+    measure_memory(training, report);
+  } else {
+    measure_rounds(training, plan, report);
+  }
+  report.finish();
+}
+
+}  // namespace
+}  // namespace omnigen::bench
+
+int main(int argc, char** argv) {
+  return omnigen::bench::run([&] { omnigen::bench::bench(argc, argv); });
+}

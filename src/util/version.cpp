@@ -1,0 +1,9 @@
+#include "util/version.h"
+
+namespace omnigen::util {
+
+std::string version_text() {
+  return OMNIGEN_VERSION;
+}
+
+}  // namespace omnigen::util
