@@ -19,7 +19,7 @@ inline constexpr const char* kLycorisConfigFile = "lycoris_config.json";
 struct FileFacts {
   nlohmann::ordered_json lycoris_config;
   int64_t step = 0;
-  std::string title;          // the run's name
+  std::string title = {};     // the run's name
   int64_t resolution = 1024;  // pixels of a side
   std::string flavour = "v1";
   std::string comment = {};

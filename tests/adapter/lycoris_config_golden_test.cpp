@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "adapter/adapter_set.h"
 #include "adapter/lycoris_config.h"
 #include "model/omnigen_transformer.h"
@@ -8,11 +10,13 @@
 namespace omnigen::adapter {
 namespace {
 
-// The library knows no other matching than by exact class name.
-LycorisConfig reference_config(const nlohmann::json& json) {
-  nlohmann::ordered_json exact = json;
-  if (exact.contains("apply_preset")) exact["apply_preset"]["target_match"] = "exact";
-  return LycorisConfig::from_json(exact, "golden");
+// The library knows no other matching than by exact class name. The file is read again because the
+// order of name_algo_map counts.
+LycorisConfig reference_config(const test::GoldenCase& golden) {
+  std::ifstream stream(golden.path.string() + ".json");
+  auto exact = nlohmann::ordered_json::parse(stream).at("lycoris_config");
+  exact["apply_preset"]["target_match"] = "exact";
+  return LycorisConfig::from_json(exact, golden.name());
 }
 
 std::vector<test::GoldenCase> networks() {
@@ -57,7 +61,7 @@ void expect_network(const LycorisConfig& config, const model::TransformerConfig&
 TEST(LycorisConfigGolden, SelectsTheReferencesModules) {
   for (const auto& golden : networks()) {
     SCOPED_TRACE(golden.name());
-    const LycorisConfig config = reference_config(golden.json.at("lycoris_config"));
+    const LycorisConfig config = reference_config(golden);
     if (golden.json.contains("tiny_omnigen")) {
       expect_network(config,
                      model::TransformerConfig::from_file(test::golden_dir() /
