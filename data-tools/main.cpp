@@ -19,7 +19,9 @@ constexpr std::array kVerbs = {
          run_verify},
     Verb{"inspect", "FOLDER [RECORD] [--id ID]", "show a cache, or one record of it", run_inspect},
     Verb{"stats", "FOLDER [--id ID]", "sizes, captions, latents and the loss to expect", run_stats},
-    Verb{"make-model", "--output DIR [--size SIZE] [--seed N] [--dtype TYPE]",
+    Verb{"make-model",
+         "--output DIR [--size tiny|quickstart|small|omnigen-v1] [--dtype bf16|fp32] [--scheme "
+         "plausible|scratch] [--seed N] [--tokenizer DIR]",
          "write a model folder with random weights", run_make_model}};
 
 void print_help() {

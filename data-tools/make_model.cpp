@@ -1,10 +1,11 @@
-// omnigen-cache make-model: a model folder with random weights, of any of a few sizes.
+// omnigen-cache make-model: a model folder with random weights, in the layout of the published one.
 #include <fmt/format.h>
 
-#include <array>
-#include <string_view>
+#include <filesystem>
 
 #include "arguments.h"
+#include "config/text.h"
+#include "io/atomic_file.h"
 #include "model/model_writer.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -16,96 +17,145 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMaxQuickstartPositions = 8192;
-constexpr double kMiB = 1024.0 * 1024.0;
+const std::vector<std::string> kSizes = {"tiny", "quickstart", "small", "omnigen-v1"};
 
-struct Size {
-  const char* name;
-  int64_t hidden;
-  int64_t heads;
-  int64_t intermediate;
-  int64_t layers;
-  std::array<int64_t, 4> vae_channels;
-};
-
-constexpr std::array kSizes = {Size{"tiny", 64, 4, 160, 2, {8, 16, 16, 16}},
-                               Size{"quickstart", 256, 4, 640, 6, {16, 32, 32, 32}},
-                               Size{"small", 512, 8, 1376, 8, {32, 64, 64, 64}}};
-
-model::RandomModel model_of(const std::string& name) {
-  model::RandomModel random;
-  if (name == "omnigen-v1") {
-    random.transformer = model::TransformerConfig::omnigen_v1();
-    return random;
-  }
-  for (const Size& size : kSizes) {
-    if (name != size.name) continue;
-    model::TransformerConfig& transformer = random.transformer;
-    transformer.hidden_size = size.hidden;
-    transformer.num_attention_heads = size.heads;
-    transformer.num_key_value_heads = size.heads;
-    transformer.intermediate_size = size.intermediate;
-    transformer.num_layers = size.layers;
-    transformer.max_position_embeddings = kMaxQuickstartPositions;
-    const auto half = static_cast<size_t>(transformer.head_dim() / 2);
-    transformer.rope_short_factor.assign(half, 1.0);
-    transformer.rope_long_factor.assign(half, 2.0);
-    random.autoencoder.block_out_channels.assign(size.vae_channels.begin(), size.vae_channels.end());
-    random.autoencoder.norm_num_groups = 4;
-    random.autoencoder.sample_size = 512;
-    return random;
-  }
-  throw util::ConfigError(
-      fmt::format("make-model: no size \"{}\"; write tiny, quickstart, small or omnigen-v1", name));
+model::TransformerConfig transformer_of(int64_t hidden, int64_t heads, int64_t intermediate,
+                                        int64_t layers) {
+  const auto published = model::TransformerConfig::omnigen_v1();
+  model::TransformerConfig config = published;
+  config.hidden_size = hidden;
+  config.num_attention_heads = heads;
+  config.num_key_value_heads = heads;
+  config.intermediate_size = intermediate;
+  config.num_layers = layers;
+  // The published factors, evenly thinned to half the width of a head.
+  const int64_t count = hidden / heads / 2;
+  const auto thinned = [&](const std::vector<double>& factors) {
+    std::vector<double> chosen;
+    for (int64_t i = 0; i < count; ++i) {
+      chosen.push_back(factors[static_cast<size_t>(i * std::ssize(factors) / count)]);
+    }
+    return chosen;
+  };
+  config.rope_short_factor = thinned(published.rope_short_factor);
+  config.rope_long_factor = thinned(published.rope_long_factor);
+  return config;
 }
 
-// The tokenizer that comes with the project: from the current folder, or beside the program's folder.
-fs::path tokenizer_folder(const std::string& given) {
-  if (!given.empty()) return given;
-  const fs::path local = "config/quickstart/tokenizer";
-  if (fs::exists(local)) return local;
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / local;
+model::AutoencoderConfig vae_of(std::vector<int64_t> channels, int64_t groups) {
+  model::AutoencoderConfig config;
+  config.block_out_channels = std::move(channels);
+  config.norm_num_groups = groups;
+  return config;
+}
+
+model::RandomModel random_model(model::TransformerConfig transformer,
+                                model::AutoencoderConfig autoencoder) {
+  model::RandomModel random;
+  random.transformer = std::move(transformer);
+  random.autoencoder = std::move(autoencoder);
+  return random;
+}
+
+model::RandomModel model_of(const std::string& size) {
+  if (size == "tiny")
+    return random_model(transformer_of(64, 4, 160, 2), vae_of({8, 16, 16, 16}, 4));
+  if (size == "quickstart") {
+    return random_model(transformer_of(256, 4, 688, 4), vae_of({16, 32, 32, 32}, 8));
+  }
+  if (size == "small") {
+    return random_model(transformer_of(768, 12, 2048, 8), vae_of({32, 64, 128, 128}, 16));
+  }
+  if (size == "omnigen-v1") return random_model(model::TransformerConfig::omnigen_v1(), {});
+  const std::string nearest = config::nearest(size, kSizes);
+  throw util::ConfigError(
+      fmt::format("--size \"{}\": expected one of {}{}", size, fmt::join(kSizes, ", "),
+                  nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
+}
+
+at::ScalarType dtype_of(const std::string& name) {
+  if (name == "bf16") return at::kBFloat16;
+  if (name == "fp32") return at::kFloat;
+  throw util::ConfigError(fmt::format("--dtype \"{}\": expected bf16 or fp32", name));
+}
+
+// The tokenizer of the quickstart: in the work tree that this program was built in, or the one it
+// is started in.
+fs::path find_tokenizer(const std::string& given) {
+  std::vector<fs::path> places;
+  if (!given.empty()) {
+    places = {given};
+  } else {
+    std::error_code error;
+    const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (const fs::path& root : {fs::path("."), program.parent_path(), program}) {
+      places.push_back(root / "config/quickstart/tokenizer");
+    }
+  }
+  std::string tried;
+  for (const fs::path& place : places) {
+    if (fs::exists(place / "tokenizer.json")) return place;
+    tried += "\n  " + fs::absolute(place).string();
+  }
+  throw util::DataError("no tokenizer.json in any of these folders:" + tried +
+                        "\ngive one with --tokenizer DIR");
 }
 
 void copy_tokenizer(const fs::path& from, const fs::path& to) {
-  if (!fs::exists(from / "tokenizer.json")) {
-    throw util::DataError(fmt::format(
-        "make-model: no tokenizer.json in {}; give its folder with --tokenizer", from.string()));
-  }
-  fs::create_directories(to);
   for (const auto& entry : fs::directory_iterator(from)) {
-    fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+    if (!entry.is_regular_file()) continue;
+    io::write_atomically(to / entry.path().filename(), io::read_file(entry.path()));
   }
+}
+
+uint64_t seed_of(const std::string& text) {
+  try {
+    size_t used = 0;
+    const uint64_t seed = std::stoull(text, &used);
+    if (used == text.size()) return seed;
+  } catch (const std::exception&) {  // falls through to the message
+  }
+  throw util::ConfigError(fmt::format("--seed \"{}\": expected a number", text));
 }
 
 }  // namespace
 
 int run_make_model(comm::Job& job, const Arguments& arguments) {
   const ParsedArguments parsed =
-      parse_arguments(arguments, {"output", "size", "seed", "dtype", "tokenizer"}, 0, 0);
-  if (parsed.option("output", "").empty()) throw util::ConfigError("make-model: give --output DIR");
+      parse_arguments(arguments, {"output", "size", "seed", "dtype", "tokenizer", "scheme"}, 0, 0);
   if (job.rank() != 0) return util::kExitDone;
-  model::RandomModel random = model_of(parsed.option("size", "quickstart"));
-  const std::string dtype = parsed.option("dtype", "bf16");
-  if (dtype != "bf16" && dtype != "fp32") {
-    throw util::ConfigError(fmt::format("make-model: --dtype {} is neither bf16 nor fp32", dtype));
-  }
-  random.seed = std::stoull(parsed.option("seed", "42"));
-  random.transformer_files.dtype = dtype == "fp32" ? at::kFloat : at::kBFloat16;
-  random.autoencoder_files.dtype = random.transformer_files.dtype;
-
   const fs::path output = parsed.option("output", "");
-  copy_tokenizer(tokenizer_folder(parsed.option("tokenizer", "")), output / "tokenizer");
-  std::unique_ptr<util::Progress> bar;
-  random.transformer_files.progress = [&](int64_t done, int64_t total) {
-    const auto mib = [](int64_t bytes) { return static_cast<int64_t>(static_cast<double>(bytes) / kMiB); };
-    if (!bar) bar = std::make_unique<util::Progress>("transformer", mib(total), "MiB", true);
-    bar->update(mib(done));
+  if (output.empty()) throw util::ConfigError("make-model needs --output DIR");
+  if (fs::exists(output / "model_index.json")) {
+    throw util::ConfigError(
+        fmt::format("{} holds a model already; remove it or give another "
+                    "--output",
+                    fs::absolute(output).string()));
+  }
+  const std::string size = parsed.option("size", "quickstart");
+  model::RandomModel model = model_of(size);
+  model.seed = seed_of(parsed.option("seed", "42"));
+  const std::string scheme = parsed.option("scheme", "plausible");
+  if (scheme != "plausible" && scheme != "scratch") {
+    throw util::ConfigError(fmt::format("--scheme \"{}\": expected plausible or scratch", scheme));
+  }
+  model.scheme =
+      scheme == "scratch" ? model::RandomScheme::kScratch : model::RandomScheme::kPlausible;
+  const fs::path tokenizer = find_tokenizer(parsed.option("tokenizer", ""));
+  model.transformer_files.dtype = dtype_of(parsed.option("dtype", "bf16"));
+  std::unique_ptr<util::Progress> progress;
+  model.transformer_files.progress = [&](int64_t done, int64_t total) {
+    if (!progress) {
+      progress = std::make_unique<util::Progress>("writing weights", total / 1000, "kB", true);
+    }
+    progress->update(done / 1000);
   };
-  model::write_random_model(output, random);
-  bar.reset();
-  util::log::info(fmt::format("wrote {} ({}, random weights, seed {})", output.string(),
-                              parsed.option("size", "quickstart"), random.seed));
+  copy_tokenizer(tokenizer, output / "tokenizer");
+  model::write_random_model(output, model);
+  progress.reset();
+  util::log::info(fmt::format("model of size {} in {}: hidden {}, {} layers, random weights, {}",
+                              size, fs::absolute(output).string(), model.transformer.hidden_size,
+                              model.transformer.num_layers, parsed.option("dtype", "bf16")));
   return util::kExitDone;
 }
 

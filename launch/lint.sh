@@ -51,7 +51,7 @@ database=$build/lint
 mkdir -p "$database"
 sed -E -e 's| -fpch-preprocess| |g; s| -Winvalid-pch||g' \
   -e "s| -include [^ ]*cmake_pch\.hxx| -include-pch $root/$database/pch.h.pch|g" \
-  -e 's|"command": ".* ([^ "]*/)?c\+\+ |"command": "clang++-14 |' \
+  -e 's#"command": "([^"]* )?[^ "]*[cg]\+\+(-[0-9]+)? #"command": "clang++-14 #' \
   "$build/compile_commands.json" >"$database/compile_commands.json"
 pch_flags=$(sed -n 's|.*"command": "clang++-14 \(.*\) -o .*pch\.cpp\.o.*|\1|p' \
   "$database/compile_commands.json" | sed 's| -include-pch [^ ]*||' | head -n 1)

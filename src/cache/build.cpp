@@ -57,12 +57,6 @@ BuildReport plan_cache(const BuildContext& context, const config::DatasetConfig&
   return report;
 }
 
-std::filesystem::path vae_folder(const config::ModelConfig& config) {
-  const std::filesystem::path own = config.pretrained_vae_model_name_or_path;
-  if (own.empty()) return std::filesystem::path(config.pretrained_model_name_or_path) / "vae";
-  return std::filesystem::exists(own / "vae") ? own / "vae" : own;
-}
-
 std::string mismatch_message(const std::string& dataset_id, const std::filesystem::path& folder,
                              const std::string& what, const std::vector<std::string>& differences) {
   std::string message = fmt::format("data set '{}': the cache in {} {}:", dataset_id,

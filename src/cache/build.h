@@ -50,9 +50,6 @@ BuildReport build_cache(const BuildContext& context, const config::DatasetConfig
 // The same without encoding or writing anything.
 BuildReport plan_cache(const BuildContext& context, const config::DatasetConfig& dataset);
 
-// `<pretrained_model>/vae`, or the folder of another VAE.
-std::filesystem::path vae_folder(const config::ModelConfig& config);
-
 // How a user makes good a cache that does not fit its configuration.
 std::string mismatch_message(const std::string& dataset_id, const std::filesystem::path& folder,
                              const std::string& what, const std::vector<std::string>& differences);

@@ -25,14 +25,6 @@ std::string pack(const json& value) {
   return {bytes.begin(), bytes.end()};
 }
 
-VaeSettings vae_settings(const config::Config& config) {
-  return {.folder = vae_folder(config.model),
-          .dtype = config.model.vae_dtype == "fp32" ? at::kFloat : at::kBFloat16,
-          .tiling = config.model.vae_enable_tiling,
-          .sample_posterior = config.cache.vae_posterior == "sample",
-          .seed = static_cast<uint64_t>(config.train.seed)};
-}
-
 // Decoder settings that decide what a scan finds.
 std::string scan_policy(const data::SourceSettings& settings) {
   return fmt::format("exif={} max_pixels={} max_edge={}", settings.decode.apply_orientation,

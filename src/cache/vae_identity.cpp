@@ -20,6 +20,20 @@ constexpr const char* kWeights = "diffusion_pytorch_model";
 
 }  // namespace
 
+fs::path vae_folder(const config::ModelConfig& config) {
+  const fs::path own = config.pretrained_vae_model_name_or_path;
+  if (own.empty()) return fs::path(config.pretrained_model_name_or_path) / "vae";
+  return fs::exists(own / "vae") ? own / "vae" : own;
+}
+
+VaeSettings vae_settings(const config::Config& config) {
+  return {.folder = vae_folder(config.model),
+          .dtype = config.model.vae_dtype == "fp32" ? at::kFloat : at::kBFloat16,
+          .tiling = config.model.vae_enable_tiling,
+          .sample_posterior = config.cache.vae_posterior == "sample",
+          .seed = static_cast<uint64_t>(config.train.seed)};
+}
+
 json vae_files(const fs::path& folder) {
   json files = json::object();
   std::error_code error;

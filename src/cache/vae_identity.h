@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "config/schema.h"
 #include "data/cache_index.h"
 
 namespace omnigen::cache {
@@ -20,6 +21,10 @@ struct VaeSettings {
   bool sample_posterior = true;  // false: its mean
   uint64_t seed = 0;             // of the posterior sample
 };
+
+// `<pretrained_model>/vae`, or the folder of another VAE.
+std::filesystem::path vae_folder(const config::ModelConfig& config);
+VaeSettings vae_settings(const config::Config& config);
 
 // Name -> size and time of the weight files.
 nlohmann::json vae_files(const std::filesystem::path& folder);

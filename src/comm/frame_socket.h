@@ -22,8 +22,8 @@ class FrameSocket {
   // An empty socket if nobody answers within `timeout_s`. `address`: IPv4 in dots.
   static FrameSocket connect(const std::string& address, uint16_t port, double timeout_s);
 
-  bool is_open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] int fd() const { return fd_; }
   void close();
 
   // False, and closed, if the peer is gone.
@@ -50,8 +50,8 @@ class FrameListener {
   FrameListener(const FrameListener&) = delete;
   FrameListener& operator=(const FrameListener&) = delete;
 
-  bool is_open() const { return fd_ >= 0; }
-  uint16_t port() const { return port_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] uint16_t port() const { return port_; }
   // An empty socket if nobody comes within `timeout_s`.
   FrameSocket accept(double timeout_s);
 

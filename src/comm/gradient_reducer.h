@@ -21,9 +21,9 @@ class GradientReducer {
   // Errors: CommError naming the ranks whose buffers differ in size (checked at the first call).
   void reduce(at::Tensor& flat_gradients);
 
-  int64_t num_steps() const { return num_steps_; }
+  [[nodiscard]] int64_t num_steps() const { return num_steps_; }
   // Of the last reduce(): waiting for the slowest rank included.
-  double last_s() const { return last_s_; }
+  [[nodiscard]] double last_s() const { return last_s_; }
 
  private:
   void check_sizes(int64_t num_elements);

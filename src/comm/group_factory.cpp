@@ -43,47 +43,58 @@ void log_devices(ProcessGroup& group, const Job& job, const GpuFacts& gpu, int d
   for (const std::string& row : rows) util::log::info(row);
 }
 
-GroupAndDevice make_gpu_group(const GroupOptions& options, Job& job) {
+at::Device choose_gpu(const GroupOptions& options, Job& job) {
   const auto facts = visible_gpus();
   std::vector<VisibleGpus> ranks;
   for (const auto& text : job.group().all_gather_bytes(to_json(gpus_of_this_rank(job, facts)))) {
     ranks.push_back(visible_gpus_from_json(text));
   }
-  if (options.device == "auto" && no_gpus(ranks)) return make_host_group(job, at::kCPU);
+  if (options.device == "auto" && no_gpus(ranks)) return at::kCPU;
 
   const auto devices = choose_devices(ranks, options.allow_gpu_sharing);
   const int index = devices[static_cast<size_t>(job.rank())];
   select_gpu(index);
   log_devices(job.group(), job, facts[static_cast<size_t>(index)], index);
-  const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
-  GroupAndDevice result = make_host_group(job, device);
-  if (job.size() == 1 || options.allow_gpu_sharing) return result;
-  result.group = std::make_unique<NcclGroup>(std::move(result.group), job.watchdog(), index,
-                                             options.nccl_init_s);
-  result.backend = "nccl";
-  return result;
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+GroupAndDevice add_nccl(GroupAndDevice made, const GroupOptions& options, Job& job) {
+  made.group = std::make_unique<NcclGroup>(std::move(made.group), job.watchdog(),
+                                           made.device.index(), options.nccl_init_s);
+  made.backend = "nccl";
+  return made;
 }
 
 #else
 
-GroupAndDevice make_gpu_group(const GroupOptions& options, Job& job) {
-  if (options.device == "auto") return make_host_group(job, at::kCPU);
+at::Device choose_gpu(const GroupOptions& options, Job& /*job*/) {
+  if (options.device == "auto") return at::kCPU;
   throw util::ConfigError(
       "device cuda: this program was built with a libtorch without CUDA; set up again with the "
       "wheel of launch/setup.sh, or use device cpu");
+}
+
+GroupAndDevice add_nccl(GroupAndDevice made, const GroupOptions& /*options*/, Job& /*job*/) {
+  return made;  // never on a GPU
 }
 
 #endif
 
 }  // namespace
 
-GroupAndDevice make_process_group(const GroupOptions& options, Job& job) {
+at::Device choose_device(const GroupOptions& options, Job& job) {
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda") {
     throw util::ConfigError(
         fmt::format("device: \"{}\" is none of auto, cpu, cuda", options.device));
   }
-  GroupAndDevice made =
-      options.device == "cpu" ? make_host_group(job, at::kCPU) : make_gpu_group(options, job);
+  return options.device == "cpu" ? at::Device(at::kCPU) : choose_gpu(options, job);
+}
+
+GroupAndDevice make_process_group(const GroupOptions& options, Job& job) {
+  GroupAndDevice made = make_host_group(job, choose_device(options, job));
+  if (made.device.is_cuda() && job.size() > 1 && !options.allow_gpu_sharing) {
+    made = add_nccl(std::move(made), options, job);
+  }
   util::log::debug(fmt::format("process group {} of {}, device {}", made.backend, job.size(),
                                made.device.str()));
   return made;

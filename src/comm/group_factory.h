@@ -29,4 +29,8 @@ struct GroupAndDevice {
 // CommError if NCCL does not start.
 GroupAndDevice make_process_group(const GroupOptions& options, Job& job);
 
+// This rank's device alone, chosen by the same rules, for work that moves no tensors between ranks:
+// NCCL is not started. Collective.
+at::Device choose_device(const GroupOptions& options, Job& job);
+
 }  // namespace omnigen::comm

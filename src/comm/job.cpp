@@ -68,10 +68,14 @@ void delay_sigterm() {
 
 }  // namespace
 
+const char* environment_variable(const char* name) {
+  return std::getenv(name);
+}
+
 Job::Job(int* argc, char*** argv)
     : host_(host_name()),
       program_(std::filesystem::path(*argc > 0 ? (*argv)[0] : "omnigen").filename().string()),
-      environment_(read_launch_environment([](const char* name) { return std::getenv(name); })) {
+      environment_(read_launch_environment(environment_variable)) {
   watchdog_ = std::make_unique<Watchdog>([this](const std::string& message) {
     FatalReport report = report_of(message, util::kExitComm);
     report.cause = FatalReport::Cause::kComm;

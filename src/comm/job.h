@@ -16,6 +16,9 @@
 
 namespace omnigen::comm {
 
+// The environment is read nowhere else. Null for a variable that is not set.
+const char* environment_variable(const char* name);
+
 class Job {
  public:
   // MPI_Init_thread if a launcher started this process (else one rank without MPI), log prefix,
@@ -27,18 +30,18 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
-  int local_rank() const { return local_rank_; }  // rank among those on this host
-  int local_size() const { return local_size_; }
-  const std::string& host() const { return host_; }
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
+  [[nodiscard]] int local_rank() const { return local_rank_; }  // rank among those on this host
+  [[nodiscard]] int local_size() const { return local_size_; }
+  [[nodiscard]] const std::string& host() const { return host_; }
   // "mpirun", "srun" or "none", as recognised from the environment.
-  const std::string& launcher() const { return environment_.launcher; }
+  [[nodiscard]] const std::string& launcher() const { return environment_.launcher; }
   // Launcher and Slurm facts.
-  const LaunchEnvironment& environment() const { return environment_; }
+  [[nodiscard]] const LaunchEnvironment& environment() const { return environment_; }
 
   // CUDA_VISIBLE_DEVICES, or "not set".
-  std::string visible_devices() const;
+  [[nodiscard]] std::string visible_devices() const;
 
   // Host-side group over MPI (or over one rank).
   ProcessGroup& group() { return *group_; }
@@ -50,7 +53,8 @@ class Job {
   // Name before `fatal:`; at first the program's file name.
   void set_program(const std::string& name) { program_ = name; }
   // Called once before the job ends by a failure, on rank 0 (on rank 1 if rank 0 is gone), from
-  // another thread than run()'s: for `run_state.json`. Given 5 s.
+  // another thread than run()'s: for `run_state.json`. Given 5 s. What the body made may be gone by
+  // then: the hook must own all that it uses.
   void set_failure_hook(std::function<void(const FatalReport&)> hook);
 
   // Runs `body` and returns the process's exit code, the largest over ranks. An exception prints

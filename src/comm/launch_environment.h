@@ -22,7 +22,7 @@ struct LaunchEnvironment {
   int64_t slurm_end_time = 0;  // seconds since the epoch; 0: unknown
 
   // How long SIGTERM leaves under this launcher, for the log.
-  std::string sigterm_grace() const;
+  [[nodiscard]] std::string sigterm_grace() const;
 };
 
 LaunchEnvironment read_launch_environment(const GetEnv& get_env);

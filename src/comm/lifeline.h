@@ -36,7 +36,7 @@ class Lifeline {
   Lifeline& operator=(const Lifeline&) = delete;
 
   // The same on every rank: false if some rank could not be connected.
-  bool connected() const;
+  [[nodiscard]] bool connected() const;
   // Hands in a failure of this rank, from any thread. The callbacks follow.
   void report(const FatalReport& report);
   // From here on the end of this rank, and of rank 0, is in order. Every rank must have come so far

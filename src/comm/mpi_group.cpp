@@ -62,11 +62,12 @@ void wait(MPI_Request& request, const Watchdog::Operation& operation, const char
   Backoff backoff;
   for (;;) {
     int done = 0;
-    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), what);
-    if (done != 0) return;
+    check(MPI_Request_get_status(request, &done, MPI_STATUS_IGNORE), what);
+    if (done != 0) break;
     operation.check();
     backoff.pause();
   }
+  check(MPI_Wait(&request, MPI_STATUS_IGNORE), what);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ class MpiGroup : public ProcessGroup {
   explicit MpiGroup(Watchdog& watchdog);
   ~MpiGroup() override;
 
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
+  [[nodiscard]] int rank() const override { return rank_; }
+  [[nodiscard]] int size() const override { return size_; }
 
   void all_reduce_sum(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;

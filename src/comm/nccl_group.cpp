@@ -32,7 +32,9 @@ ncclDataType_t nccl_type(at::ScalarType dtype) {
 
 std::string bring_up_advice() {
   return fmt::format(
-      "interfaces of this host: {}. Run again with NCCL_DEBUG=INFO; then try, one at a time, "
+      "interfaces of this host: {}. nccl_init_seconds is the limit. Run again with "
+      "NCCL_DEBUG=INFO; "
+      "then try, one at a time, "
       "NCCL_SOCKET_IFNAME=<interface>, NCCL_IB_DISABLE=1, NCCL_P2P_DISABLE=1 "
       "(launch/env.sh, docs/distributed.md)",
       fmt::join(own_addresses(), ", "));

@@ -23,8 +23,8 @@ class NcclGroup : public ProcessGroup {
             double init_limit_s);
   ~NcclGroup() override;
 
-  int rank() const override { return host_group_->rank(); }
-  int size() const override { return host_group_->size(); }
+  [[nodiscard]] int rank() const override { return host_group_->rank(); }
+  [[nodiscard]] int size() const override { return host_group_->size(); }
 
   void all_reduce_sum(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;

@@ -19,9 +19,9 @@ class ProcessGroup {
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
 
-  virtual int rank() const = 0;  // not collective
-  virtual int size() const = 0;  // not collective
-  bool is_root() const { return rank() == 0; }
+  [[nodiscard]] virtual int rank() const = 0;  // not collective
+  [[nodiscard]] virtual int size() const = 0;  // not collective
+  [[nodiscard]] bool is_root() const { return rank() == 0; }
 
   // Sum over ranks, in place, on the group's device. dtype float32, float64 or int64, contiguous.
   virtual void all_reduce_sum(at::Tensor& tensor) = 0;

@@ -7,8 +7,8 @@ namespace omnigen::comm {
 
 class SingleGroup : public ProcessGroup {
  public:
-  int rank() const override { return 0; }
-  int size() const override { return 1; }
+  [[nodiscard]] int rank() const override { return 0; }
+  [[nodiscard]] int size() const override { return 1; }
 
   void all_reduce_sum(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;

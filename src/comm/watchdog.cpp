@@ -59,13 +59,13 @@ std::string Watchdog::describe() const {
 }
 
 std::string Watchdog::expiry_message() const {
+  const char* key = phase_ == Phase::kStepping ? " within steps, process_group_timeout_seconds"
+                                               : " outside steps, startup_timeout_seconds";
   return fmt::format(
-      "{} unfinished after {:.1f} s at step {} (limit {:g} s {}): another rank is stuck, gone or "
+      "{} unfinished after {:.1f} s at step {} (limit {:g} s{}): another rank is stuck, gone or "
       "far "
-      "behind; see what the other ranks logged last. The limit is process_group_timeout_seconds "
-      "(nccl_init_seconds for NCCL's start)",
-      current_->name, age_s(), step_, limit_s(),
-      phase_ == Phase::kStepping ? "in training steps" : "outside training steps");
+      "behind; see what the other ranks logged last",
+      current_->name, age_s(), step_, limit_s(), current_->limit_s ? "" : key);
 }
 
 void Watchdog::watch() {

@@ -37,10 +37,10 @@ class Watchdog {
   void set_phase(Phase phase);
   // Optimizer step that messages name.
   void set_step(int64_t step);
-  int64_t step() const;
+  [[nodiscard]] int64_t step() const;
 
   // "all_reduce of 19005440 bytes, for 12.3 s" or "no collective".
-  std::string describe() const;
+  [[nodiscard]] std::string describe() const;
 
   // A collective, watched while this object lives. Nested operations count as the outermost.
   class Operation {
@@ -69,9 +69,9 @@ class Watchdog {
 
   void watch();
   // All three: with mutex_ held.
-  double age_s() const;
-  double limit_s() const;
-  std::string expiry_message() const;
+  [[nodiscard]] double age_s() const;
+  [[nodiscard]] double limit_s() const;
+  [[nodiscard]] std::string expiry_message() const;
 
   OnExpiry on_expiry_;
   double grace_s_;

@@ -83,11 +83,17 @@ LoadResult load(const std::vector<std::string>& args, const LoadOptions& options
   if (options.purpose != Purpose::kCheck) {
     messages.refuse_not_acting(options.purpose == Purpose::kTrain);
   }
-  messages.throw_errors();
+  // `check` goes on to what it can say all the same.
+  const bool checking = options.purpose == Purpose::kCheck;
+  if (checking) {
+    result.missing = messages.errors();
+  } else {
+    messages.throw_errors();
+  }
   try {
     find_image_dirs(source.dir(), &result.datasets, &messages);
   } catch (const util::DataError& error) {
-    if (options.purpose != Purpose::kCheck) throw;
+    if (!checking) throw;
     result.missing.emplace_back(error.what());
   }
 

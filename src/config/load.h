@@ -35,8 +35,8 @@ struct LoadResult {
   std::vector<std::string> notices;   // whole lines for the log
   std::vector<std::string> warnings;  // whole lines for the log
   std::vector<std::string> not_acting;
-  std::vector<std::string> missing;   // kCheck only: image folders that are not there
-  std::filesystem::path file;  // empty: command line only
+  std::vector<std::string> missing;  // kCheck only: what load() would have thrown
+  std::filesystem::path file;        // empty: command line only
   // What `simpletuner_config.json` holds: every key, with the files it names in place. Given to
   // load() or from_json() it yields this configuration again.
   Json resolved;

@@ -31,6 +31,7 @@ class Messages {
   // Errors: ConfigError with every error, one a line, and their number.
   void throw_errors() const;
 
+  const std::vector<std::string>& errors() const { return errors_; }
   const std::vector<std::string>& notices() const { return notices_; }
   // Ends with the line of ignored keys.
   std::vector<std::string> warnings() const;

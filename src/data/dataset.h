@@ -12,8 +12,8 @@ namespace omnigen::data {
 
 // What is known of a record without reading its latent.
 struct RecordMeta {
-  std::string path;    // relative to the data set's folder, '/' separated
-  std::string bucket;  // aspect text, e.g. "1.0"
+  std::string path;          // relative to the data set's folder, '/' separated
+  std::string bucket;        // aspect text, e.g. "1.0"
   int64_t target_width = 0;  // pixels
   int64_t target_height = 0;
   int64_t num_captions = 1;
@@ -30,7 +30,8 @@ class Dataset {
   // Records are sorted by relative path (byte order). Thread-safe, like everything below.
   virtual int64_t size() const = 0;
   virtual const RecordMeta& meta(int64_t record) const = 0;
-  // Scaled latent [C, h, w] in float32. Errors: DataError on a checksum mismatch, naming the record.
+  // Scaled latent [C, h, w] in float32. Errors: DataError on a checksum mismatch, naming the
+  // record.
   virtual at::Tensor latent(int64_t record) const = 0;
   virtual std::string caption(int64_t record, int64_t variant) const = 0;
   // Ids of the whole templated prompt.

@@ -42,10 +42,10 @@ inline uint8_t to_byte(double value) {
 
 // `lanes` holds kLanes rows interleaved: value i of row r at [i * kLanes + r].
 OMNIGEN_VECTOR_CLONES void filter_columns(const double* lanes, const AxisWeights& axis,
-                                          uint8_t* out) {
+                                          int64_t origin, uint8_t* out) {
   for (size_t k = 0; k < axis.first.size(); ++k) {
     const double* weights = axis.weights.data() + axis.offset[k];
-    const double* from = lanes + axis.first[k] * kChannels * kLanes;
+    const double* from = lanes + (axis.first[k] - origin) * kChannels * kLanes;
     double sums[kChannels * kLanes] = {};
     for (int64_t tap = 0; tap < axis.num_taps[k]; ++tap, from += kChannels * kLanes) {
       const double weight = weights[tap];
@@ -56,22 +56,36 @@ OMNIGEN_VECTOR_CLONES void filter_columns(const double* lanes, const AxisWeights
   }
 }
 
-// Rows [begin, end) of `image`, resized along x. Result: height end - begin.
-Image resize_columns(const Image& image, const AxisWeights& axis, int64_t begin, int64_t end) {
+// A run of an axis.
+struct Extent {
+  int64_t begin = 0;
+  int64_t end = 0;
+
+  int64_t size() const { return end - begin; }
+};
+
+// The inputs that any of the outputs takes from.
+Extent inputs_of(const AxisWeights& axis) {
+  return {axis.first.front(), axis.first.back() + axis.num_taps.back()};
+}
+
+// The pass along x over `rows` of `image`, whose first column is column `origin` of the weights.
+Image resize_columns(const Image& image, const AxisWeights& axis, int64_t origin,
+                     const Extent& rows) {
   const auto out_width = std::ssize(axis.first);
   const int64_t in_values = image.width * kChannels;
-  Image out = blank(out_width, end - begin);
+  Image out = blank(out_width, rows.size());
   std::vector<double> lanes(static_cast<size_t>(in_values * kLanes), 0.0);
   std::vector<uint8_t> filtered(static_cast<size_t>(out_width * kChannels * kLanes));
-  for (int64_t y = begin; y < end; y += kLanes) {
-    const int64_t num_rows = std::min(kLanes, end - y);
+  for (int64_t y = rows.begin; y < rows.end; y += kLanes) {
+    const int64_t num_rows = std::min(kLanes, rows.end - y);
     for (int64_t r = 0; r < num_rows; ++r) {
       const uint8_t* row = row_of(image, y + r);
       for (int64_t i = 0; i < in_values; ++i) lanes[static_cast<size_t>(i * kLanes + r)] = row[i];
     }
-    filter_columns(lanes.data(), axis, filtered.data());
+    filter_columns(lanes.data(), axis, origin, filtered.data());
     for (int64_t r = 0; r < num_rows; ++r) {
-      uint8_t* row = row_of(out, y - begin + r);
+      uint8_t* row = row_of(out, y - rows.begin + r);
       for (int64_t i = 0; i < out_width * kChannels; ++i) {
         row[i] = filtered[static_cast<size_t>(i * kLanes + r)];
       }
@@ -99,16 +113,24 @@ OMNIGEN_VECTOR_CLONES void filter_rows(const uint8_t* first_row, int64_t stride,
   }
 }
 
-// `image` begins at row `first_row` of the image that the weights are for.
-Image resize_rows(const Image& image, const AxisWeights& axis, int64_t first_row) {
-  Image out = blank(image.width, std::ssize(axis.first));
-  const int64_t stride = image.width * kChannels;
+// The pass along y over `columns` of `image`, whose first row is row `origin` of the weights.
+Image resize_rows(const Image& image, const AxisWeights& axis, int64_t origin,
+                  const Extent& columns) {
+  Image out = blank(columns.size(), std::ssize(axis.first));
   for (int64_t k = 0; k < out.height; ++k) {
     const auto i = static_cast<size_t>(k);
-    filter_rows(row_of(image, axis.first[i] - first_row), stride,
-                axis.weights.data() + axis.offset[i], axis.num_taps[i], stride, row_of(out, k));
+    filter_rows(row_of(image, axis.first[i] - origin) + columns.begin * kChannels,
+                image.width * kChannels, axis.weights.data() + axis.offset[i], axis.num_taps[i],
+                out.width * kChannels, row_of(out, k));
   }
   return out;
+}
+
+// Pillow 13 takes the rows first where that removes clearly more; older versions never did.
+// Measured on 1354 pairs of sizes. The order shows, since the first pass rounds to 8 bits.
+bool takes_rows_first(const Image& image, PixelSize size) {
+  const int64_t fewer_rows = image.height - size.height;
+  return fewer_rows > 0 && fewer_rows > 2 * (image.width - size.width);
 }
 
 Image resize_anti_aliased(const Image& image, PixelSize size, const Window& window,
@@ -117,9 +139,14 @@ Image resize_anti_aliased(const Image& image, PixelSize size, const Window& wind
       axis_weights(image.width, size.width, window.left, window.left + window.width, filter);
   const AxisWeights rows =
       axis_weights(image.height, size.height, window.top, window.top + window.height, filter);
-  const int64_t begin = rows.first.front();
-  const int64_t end = rows.first.back() + rows.num_taps.back();
-  return resize_rows(resize_columns(image, columns, begin, end), rows, begin);
+  const Extent in_columns = inputs_of(columns);
+  const Extent in_rows = inputs_of(rows);
+  if (takes_rows_first(image, size)) {
+    return resize_columns(resize_rows(image, rows, 0, in_columns), columns, in_columns.begin,
+                          {0, window.height});
+  }
+  return resize_rows(resize_columns(image, columns, 0, in_rows), rows, in_rows.begin,
+                     {0, window.width});
 }
 
 std::vector<int32_t> bilinear_row(const uint8_t* row, const std::vector<BilinearTap>& columns) {

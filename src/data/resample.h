@@ -1,7 +1,8 @@
 // Resizing of 8-bit images, and from there to the tensor that the VAE is given.
 //
-// The anti-aliased filters work as Pillow's do: columns first, then rows, each pass in double and
-// rounded to 8 bits. Source: python-pillow/Pillow, src/libImaging/Resample.c; opencv,
+// The anti-aliased filters work as Pillow's do: columns first, then rows (rows first where the
+// height shrinks by more than twice what the width does), each pass in double and rounded to 8
+// bits. Source: python-pillow/Pillow, src/libImaging/Resample.c; opencv,
 // modules/imgproc/src/resize.cpp (the bilinear filter's 11-bit weights).
 #pragma once
 

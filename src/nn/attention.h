@@ -31,8 +31,9 @@ struct AttentionSpan {
   std::vector<RowRange> input_images;  // below num_causal, ascending, disjoint
 };
 
-// Scale 1/sqrt(d); softmax in float32. Samples are independent of each other to the last bit.
-// Shapes: q, the result [Q, H·d], k, v [P, H·d].
+// Scale 1/sqrt(d); softmax in float32. Samples are independent of each other, to the last bit where
+// a head's rows begin at multiples of 64 bytes (matrix products round by alignment). Shapes: q, the
+// result [Q, H·d], k, v [P, H·d].
 at::Tensor attention(const at::Tensor& q_QD, const at::Tensor& k_PD, const at::Tensor& v_PD,
                      const std::vector<AttentionSpan>& spans, int64_t num_heads);
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "nn/simd.h"
+#include "nn/simd_math.h"
 
 namespace omnigen::nn {
 namespace {

@@ -4,7 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "nn/parallel.h"
-#include "nn/simd.h"
+#include "nn/simd_math.h"
 
 namespace omnigen::nn {
 namespace {

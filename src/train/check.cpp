@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 
 #include "adapter/adapter_set.h"
@@ -109,6 +108,10 @@ void report_adapter(const config::Config& config, Report& report) {
   std::vector<std::string> notices;
   std::map<std::string, int64_t> by_factors;
   int64_t num_parameters = 0;
+  if (!config.adapter.lycoris_config.starts_with("{")) {
+    report.say("\nadapter: no lycoris_config");
+    return;
+  }
   const auto selected = lycoris_config(config.adapter).select(tree, &notices);
   for (const auto& [module, options] : selected) {
     const adapter::LokrShape factors =
@@ -126,8 +129,8 @@ void report_adapter(const config::Config& config, Report& report) {
 }  // namespace
 
 int run_check(const std::vector<std::string>& args) {
-  const config::LoadResult loaded = config::load(
-      args, {config::Purpose::kCheck, [](const char* name) { return std::getenv(name); }, {}, {}});
+  const config::LoadResult loaded =
+      config::load(args, {config::Purpose::kCheck, comm::environment_variable, {}, {}});
   Report report;
   report_values(loaded, report);
   report_datasets(loaded, report);

@@ -20,9 +20,10 @@ bool Measure::renders() const {
 model::Autoencoder& Measure::autoencoder() {
   if (!autoencoder_) {
     const config::ModelConfig& config = parts_.config.model;
-    const std::filesystem::path folder = config.pretrained_vae_model_name_or_path.empty()
-                                             ? model_folder(config)
-                                             : std::filesystem::path(config.pretrained_vae_model_name_or_path);
+    const std::filesystem::path folder =
+        config.pretrained_vae_model_name_or_path.empty()
+            ? model_folder(config)
+            : std::filesystem::path(config.pretrained_vae_model_name_or_path);
     autoencoder_ = model::load_autoencoder(folder, vae_placement(config, parts_.device));
     autoencoder_->set_options(validator_.options().autoencoder);
   }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "adapter/lokr_file.h"
 #include "comm/group_factory.h"
@@ -258,9 +257,7 @@ int Run::train() {
 config::LoadResult load_on_root(const std::vector<std::string>& args, comm::ProcessGroup& group) {
   config::LoadResult loaded;
   if (group.is_root()) {
-    loaded = config::load(
-        args,
-        {config::Purpose::kTrain, [](const char* name) { return std::getenv(name); }, {}, {}});
+    loaded = config::load(args, {config::Purpose::kTrain, comm::environment_variable, {}, {}});
     log_configuration(loaded);
   }
   const std::string resolved =

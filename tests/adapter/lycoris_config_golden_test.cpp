@@ -76,10 +76,14 @@ TEST(LycorisConfigGolden, SelectsTheReferencesModules) {
 
 // What the text of the quickstart means: its FeedForward is the model's MLP.
 TEST(LycorisConfigGolden, TheUsersFileAdaptsTheMlpToo) {
-  const auto user = test::read_json(test::golden_dir() / "lokr/network_quickstart_exact.json");
-  const auto meant = test::read_json(test::golden_dir() / "lokr/network_quickstart_with_mlp.json");
-  expect_network(LycorisConfig::from_json(user.at("lycoris_config"), "user"),
-                 model::TransformerConfig::omnigen_v1(), meant.at("omnigen_v1"));
+  const auto user = nlohmann::ordered_json::parse(R"({"algo": "lokr", "multiplier": 1.0,
+      "linear_dim": 10000, "linear_alpha": 1, "factor": 16, "apply_preset": {
+        "target_module": ["Attention", "FeedForward"],
+        "module_algo_map": {"Attention": {"factor": 16}, "FeedForward": {"factor": 8}}}})");
+  const nn::ModuleTree tree = model::module_tree(model::TransformerConfig::omnigen_v1());
+  const AdapterSet adapters(LycorisConfig::from_json(user, "user"), tree, 0);
+  EXPECT_EQ(adapters.num_modules(), 192);
+  EXPECT_EQ(adapters.num_parameters(), 42504192);
 }
 
 }  // namespace

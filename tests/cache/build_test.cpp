@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_workspace.h"
+#include "cache/settings_check.h"
 #include "model/weight_map.h"
 #include "support/run_ranks.h"
 #include "support/tensor_near.h"
@@ -264,6 +265,28 @@ TEST(Build, AForeignCacheIsRefusedMemberByMember) {
   EXPECT_EQ(workspace.open().index().shards.size(), 1U);
 }
 
+TEST(SettingsCheck, NamesEveryMemberThatDiffers) {
+  CacheWorkspace workspace;
+  workspace.build();
+  const data::CacheIndex index = workspace.open().index();
+  const auto check = [&](const config::Config& config, const config::DatasetConfig& dataset) {
+    return message_of<util::DataError>([&] {
+      cache::require_current_settings(config, dataset, {dataset}, index, "omnigen-cache build x");
+    });
+  };
+  EXPECT_EQ(check(workspace.config, workspace.dataset), "no error");
+  config::DatasetConfig dataset = workspace.dataset;
+  dataset.crop = true;
+  config::Config config = workspace.config;
+  config.cache.vae_posterior = "mean";
+  EXPECT_THAT(check(config, dataset),
+              AllOf(HasSubstr("crop: cached false, now true"), HasSubstr("posterior: cached")));
+  dataset = workspace.dataset;
+  dataset.caption_strategy = "filename";
+  EXPECT_THAT(check(workspace.config, dataset),
+              AllOf(HasSubstr("caption_strategy"), HasSubstr("omnigen-cache build x")));
+}
+
 TEST(Build, AnotherVaeIsRefused) {
   CacheWorkspace workspace;
   workspace.build();
@@ -366,19 +389,6 @@ TEST(Build, AMissingShardIsMadeAgain) {
   fs::remove(workspace.folder() / "pictures-r0-0000.h5");
   EXPECT_EQ(workspace.build().num_encoded, 6);
   EXPECT_EQ(workspace.files(), before);
-}
-
-TEST(Build, TwoDataSetsOfOneFolderHaveTheirOwnSizes) {
-  CacheWorkspace workspace;
-  workspace.build();
-  config::DatasetConfig larger = workspace.dataset;
-  larger.id = "larger";
-  larger.resolution = 0.016384;
-  std::swap(workspace.dataset, larger);  // beside the first, in the same folder
-  EXPECT_EQ(workspace.build().num_encoded, 6);
-  const data::ShardDataset dataset({.folder = workspace.folder(), .id = "larger"});
-  EXPECT_EQ(dataset.meta(2).target_width, 128);
-  EXPECT_EQ(workspace.open().meta(2).target_width, 64);
 }
 
 }  // namespace

@@ -9,6 +9,27 @@
 namespace omnigen::cache {
 namespace {
 
+ScanEntry entry(SourceStat stat, int64_t width, int64_t height) {
+  ScanEntry entry;
+  entry.stat = stat;
+  entry.width = width;
+  entry.height = height;
+  return entry;
+}
+
+ScanEntry hashed(SourceStat stat, const std::string& hash) {
+  ScanEntry hashed = entry(stat, 16, 16);
+  hashed.src_hash = hash;
+  return hashed;
+}
+
+ScanEntry failed(SourceStat stat, FailReason reason, const std::string& detail) {
+  ScanEntry failed = entry(stat, 0, 0);
+  failed.reason = reason;
+  failed.detail = detail;
+  return failed;
+}
+
 // Two records of 16 x 16 images of 9 bytes and time 0.
 class SurveyTest : public ::testing::Test {
  protected:
@@ -44,7 +65,7 @@ TEST_F(SurveyTest, NewFilesAreLookedAtAndThenWork) {
   const std::vector<SourceFile> files = {{"new.jpg", {5, 1}}};
   ASSERT_EQ(requests(files).size(), 1U);
   EXPECT_TRUE(requests(files)[0].known_hash.empty());
-  ledger_.set("new.jpg", {{5, 1}, 100, 100});
+  ledger_.set("new.jpg", entry({5, 1}, 100, 100));
   EXPECT_TRUE(requests(files).empty());
   ASSERT_EQ(run(files).work.size(), 1U);
   EXPECT_EQ(run(files).work[0].size, (data::PixelSize{100, 100}));
@@ -55,20 +76,20 @@ TEST_F(SurveyTest, ATouchedFileIsHashed) {
   ASSERT_EQ(requests(files).size(), 1U);
   const std::string hash = requests(files)[0].known_hash;
   EXPECT_EQ(hash, std::string(64, '0'));
-  ledger_.set("a.jpg", {.stat = {9, 55}, .src_hash = hash});
+  ledger_.set("a.jpg", hashed({9, 55}, hash));
   EXPECT_TRUE(requests(files).empty());
   EXPECT_EQ(run(files).members.size(), 1U);
 }
 
 TEST_F(SurveyTest, AFileOfOtherContentIsWork) {
-  ledger_.set("a.jpg", {.stat = {9, 55}, .width = 16, .height = 16, .src_hash = "other"});
+  ledger_.set("a.jpg", hashed({9, 55}, "other"));
   const Survey survey = run({{"a.jpg", {9, 55}}});
   EXPECT_TRUE(survey.members.empty());
   EXPECT_EQ(survey.work.size(), 1U);
 }
 
 TEST_F(SurveyTest, KnownFailuresAreNotLookedAtAgain) {
-  ledger_.set("bad.jpg", {.stat = {3, 3}, .reason = FailReason::kNotAnImage, .detail = "what"});
+  ledger_.set("bad.jpg", failed({3, 3}, FailReason::kNotAnImage, "what"));
   const std::vector<SourceFile> files = {{"bad.jpg", {3, 3}}};
   EXPECT_TRUE(requests(files).empty());
   ASSERT_EQ(run(files).failed.size(), 1U);
@@ -76,7 +97,7 @@ TEST_F(SurveyTest, KnownFailuresAreNotLookedAtAgain) {
 }
 
 TEST_F(SurveyTest, FilesThatCouldNotBeReadAreTriedAgain) {
-  ledger_.set("locked.jpg", {.stat = {3, 3}, .reason = FailReason::kUnreadable});
+  ledger_.set("locked.jpg", failed({3, 3}, FailReason::kUnreadable, ""));
   EXPECT_EQ(requests({{"locked.jpg", {3, 3}}}).size(), 1U);
 }
 

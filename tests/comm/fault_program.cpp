@@ -1,7 +1,8 @@
-// A job that fails as it is told, for job_launch_test: `comm_fault_program MODE RANK [FILE]`.
+// A job that fails as it is told, for job_launch_test: `comm_fault_program MODE RANK [FILE]`. Rank
+// RANK prints `fault at SECONDS` (since the epoch) before it does what the others do not.
 #include <fmt/format.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <time.h>
 #include <torch/types.h>
 
 #include <chrono>
@@ -23,6 +24,10 @@ namespace util = omnigen::util;
 
 // Longer than any test waits.
 constexpr std::chrono::seconds kForever{120};
+
+int64_t seconds_now() {
+  return static_cast<int64_t>(::time(nullptr));
+}
 
 int compute(Job& /*job*/) {
   const auto end = std::chrono::steady_clock::now() + kForever;
@@ -105,6 +110,8 @@ int main(int argc, char** argv) {
     job.watchdog().set_phase(omnigen::comm::Watchdog::Phase::kStepping);
     job.set_step(12);
     job.group().barrier();
-    return job.rank() == chosen ? mode.chosen(job) : mode.others(job);
+    if (job.rank() != chosen) return mode.others(job);
+    std::cerr << "fault at " << seconds_now() << std::endl;
+    return mode.chosen(job);
   });
 }

@@ -47,5 +47,10 @@ TEST_F(GroupFactory, RefusesADeviceItDoesNotKnow) {
   EXPECT_THROW(make_process_group({.device = "tpu"}, job_), util::ConfigError);
 }
 
+TEST_F(GroupFactory, TheDeviceAloneIsTheGroupsDevice) {
+  EXPECT_EQ(choose_device({.device = "cpu"}, job_), at::kCPU);
+  EXPECT_EQ(choose_device({}, job_), make_process_group({}, job_).device);
+}
+
 }  // namespace
 }  // namespace omnigen::comm

@@ -44,8 +44,8 @@ TEST(CaptionFilter, NamesTheEntryThatIsNoPattern) {
 }
 
 TEST(CaptionFilter, RefusesCaptionsTooLongToMatch) {
-  EXPECT_THROW(filtered({"(a|b)*c"}, std::string(100'000, 'a')), util::DataError);
-  EXPECT_EQ(filtered({"(a|b)*c"}, std::string(8000, 'a')), std::string(8000, 'a'));
+  EXPECT_THROW(filtered({"s/^(a|b)*$/x/"}, std::string(100'000, 'a')), util::DataError);
+  EXPECT_EQ(filtered({"s/^(a|b)*$/x/"}, std::string(8000, 'a')), "x");
 }
 
 TEST(CaptionFilter, ReadsItsEntriesFromAFile) {

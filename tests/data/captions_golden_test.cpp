@@ -15,10 +15,12 @@ namespace {
 using nlohmann::json;
 
 std::vector<json> rows_with(const std::string& key) {
+  const json file = test::read_json(test::golden_dir() / "data/captions.json");
   std::vector<json> rows;
-  for (const json& row : test::read_json(test::golden_dir() / "data/captions.json").at("rows")) {
+  for (const json& row : file.at("rows")) {
     if (row.contains(key)) rows.push_back(row);
   }
+  EXPECT_FALSE(rows.empty()) << key;
   return rows;
 }
 

@@ -78,7 +78,7 @@ TEST(CropPlan, LimitsEnlargementToTheAspectsThatAllowIt) {
   keys.crop_aspect = "closest";
   keys.crop_aspect_buckets = {{2.0, {}}, {1.0, {}}};
   keys.max_upscale_threshold = 0.1;
-  EXPECT_EQ(plan(keys, {1000, 520}).bucket, "1.92");
+  EXPECT_EQ(plan(keys, {1000, 520}).bucket, "1.83");
   EXPECT_EQ(plan(keys, {600, 520}).bucket, "1.0");  // 2.0 would enlarge the width too far
   EXPECT_EQ(plan(keys, {300, 300}).rejection, "upscale_limit");
 }

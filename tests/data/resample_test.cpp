@@ -51,6 +51,17 @@ TEST(Resample, AWindowIsThatPartOfTheWhole) {
   }
 }
 
+// The first pass rounds to 8 bits, so the order shows.
+TEST(Resample, TakesTheAxesInPillowsOrder) {
+  const auto lanczos = ResampleFilter::kLanczosAa;
+  const Image wide = noise_image(90, 60);
+  EXPECT_EQ(resize(wide, {40, 30}, lanczos).pixels,
+            resize(resize(wide, {40, 60}, lanczos), {40, 30}, lanczos).pixels);
+  const Image tall = noise_image(40, 90);
+  EXPECT_EQ(resize(tall, {30, 50}, lanczos).pixels,
+            resize(resize(tall, {40, 50}, lanczos), {30, 50}, lanczos).pixels);
+}
+
 TEST(Resample, AveragesWholeBlocksWithTheBoxFilter) {
   const Image image = noise_image(8, 6);
   const Image half = resize(image, {4, 6}, ResampleFilter::kBoxAa);

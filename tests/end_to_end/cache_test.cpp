@@ -16,7 +16,8 @@ const std::string kCache = std::string(OMNIGEN_BINARY_DIR) + "/omnigen-cache";
 
 fs::path first_shard(const Workspace& workspace) {
   for (const auto& entry : fs::directory_iterator(workspace.path("cache"))) {
-    if (entry.path().extension() == ".h5" && entry.path().filename().string().starts_with("pictures-r")) {
+    if (entry.path().extension() == ".h5" &&
+        entry.path().filename().string().starts_with("pictures-r")) {
       return entry.path();
     }
   }

@@ -106,7 +106,8 @@ TEST(Failure, AFullDiskKeepsTheEarlierCheckpoints) {
   const Outcome outcome =
       workspace.train("run", 1, {"--max_train_steps=1000", "--checkpointing_steps=1"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.output, AllOf(HasSubstr("No space left"), HasSubstr("last complete checkpoint: checkpoint-")));
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("No space left"),
+                                    HasSubstr("last complete checkpoint: checkpoint-")));
   EXPECT_TRUE(fs::exists(disk / "run/checkpoint-1/checkpoint_manifest.json"));
   workspace.run(fmt::format("umount {}", disk.string()));
 }

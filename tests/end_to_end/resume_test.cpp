@@ -1,11 +1,10 @@
 // Bit-exact resume after a kill, on the same and on another number of ranks.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <fstream>
-
-#include <sys/wait.h>
 
 #include "end_to_end/workspace.h"
 #include "util/hash.h"
@@ -42,9 +41,10 @@ TEST_P(ResumeTest, TwentyStepsEqualTenKilledAndTen) {
   const Outcome resumed = workspace.train("killed", 1);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
   EXPECT_THAT(resumed.output, HasSubstr("resuming from checkpoint-1"));
-  for (const char* file : {"pytorch_lora_weights.safetensors", "ema/pytorch_lora_weights.safetensors",
-                           "checkpoint-20/optimizer.safetensors", "checkpoint-20/parameters.safetensors",
-                           "checkpoint-20/ema/ema_state.safetensors", "checkpoint-20/training_state.json"}) {
+  for (const char* file :
+       {"pytorch_lora_weights.safetensors", "ema/pytorch_lora_weights.safetensors",
+        "checkpoint-20/optimizer.safetensors", "checkpoint-20/parameters.safetensors",
+        "checkpoint-20/ema/ema_state.safetensors", "checkpoint-20/training_state.json"}) {
     expect_equal_files(workspace.output("straight") / file, workspace.output("killed") / file);
   }
   EXPECT_EQ(workspace.metrics("straight").at(20).at("train_loss"),
@@ -57,8 +57,10 @@ TEST(Resume, GoesOnWithAnotherNumberOfRanks) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);
   ASSERT_EQ(workspace.train("straight", 1, {"--gradient_accumulation_steps=6"}).exit_code, 0);
-  ASSERT_EQ(workspace.train("changed", 2, {"--gradient_accumulation_steps=3", "--max_train_steps=10"})
-                .exit_code, 0);
+  ASSERT_EQ(
+      workspace.train("changed", 2, {"--gradient_accumulation_steps=3", "--max_train_steps=10"})
+          .exit_code,
+      0);
   const Outcome second = workspace.train("changed", 3, {"--gradient_accumulation_steps=2"});
   ASSERT_EQ(second.exit_code, 0) << second.output;
   const auto straight = workspace.metrics("straight");

@@ -39,8 +39,9 @@ TEST(Train, LeavesAdapterCheckpointsAndRecords) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);
   const Outcome outcome =
-      workspace.train("run", 2, {"--max_train_steps=6", "--checkpointing_steps=2",
-                                 "--checkpoints_total_limit=2", "--report_to=tensorboard"});
+      workspace.train("run", 2,
+                      {"--max_train_steps=6", "--checkpointing_steps=2",
+                       "--checkpoints_total_limit=2", "--report_to=tensorboard"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("training complete: 6 steps"));
   const fs::path output = workspace.output("run");
@@ -63,9 +64,9 @@ TEST(Train, TheResolvedConfigurationReproducesTheRun) {
   ASSERT_EQ(workspace.train("first", 1, {"--max_train_steps=3"}).exit_code, 0);
   fs::copy_file(workspace.output("first") / "simpletuner_config.json",
                 workspace.path("resolved.json"));
-  const Outcome again = workspace.run(
-      fmt::format("{}/omnigen-dist --config resolved.json --output_dir={}", OMNIGEN_BINARY_DIR,
-                  workspace.output("again").string()));
+  const Outcome again =
+      workspace.run(fmt::format("{}/omnigen-dist --config resolved.json --output_dir={}",
+                                OMNIGEN_BINARY_DIR, workspace.output("again").string()));
   ASSERT_EQ(again.exit_code, 0) << again.output;
   EXPECT_EQ(workspace.metrics("first").at(3).at("train_loss"),
             workspace.metrics("again").at(3).at("train_loss"));
@@ -74,10 +75,13 @@ TEST(Train, TheResolvedConfigurationReproducesTheRun) {
 TEST(Train, RendersValidationImagesOverRanks) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);
-  const std::vector<std::string> arguments = {
-      "--max_train_steps=2",          "--validation_disable=false", "--validation_steps=2",
-      "--validation_prompt=a-square", "--validation_resolution=64x64,96x64",
-      "--validation_num_inference_steps=2", "--disable_benchmark=false"};
+  const std::vector<std::string> arguments = {"--max_train_steps=2",
+                                              "--validation_disable=false",
+                                              "--validation_steps=2",
+                                              "--validation_prompt=a-square",
+                                              "--validation_resolution=64x64,96x64",
+                                              "--validation_num_inference_steps=2",
+                                              "--disable_benchmark=false"};
   ASSERT_EQ(workspace.train("one", 1, arguments).exit_code, 0);
   auto more = arguments;
   more.emplace_back("--gradient_accumulation_steps=1");
@@ -86,7 +90,8 @@ TEST(Train, RendersValidationImagesOverRanks) {
   int images = 0;
   for (const auto& entry : fs::directory_iterator(workspace.output("one") / "validation_images")) {
     images += entry.path().extension() == ".png" ? 1 : 0;
-    EXPECT_TRUE(fs::exists(workspace.output("two") / "validation_images" / entry.path().filename()));
+    EXPECT_TRUE(
+        fs::exists(workspace.output("two") / "validation_images" / entry.path().filename()));
   }
   EXPECT_GE(images, 4);  // two prompts (one of them unconditional) at two sizes
 }

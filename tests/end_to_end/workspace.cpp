@@ -23,10 +23,11 @@ namespace fs = std::filesystem;
 const fs::path kSource = OMNIGEN_SOURCE_DIR;
 const fs::path kBuild = OMNIGEN_BINARY_DIR;
 
-const std::map<std::string, std::string> kPictures = {
-    {"jpeg_444.jpeg", "a red thing"},        {"jpeg_baseline.jpg", "a wide picture"},
-    {"jpeg_progressive.jpg", "a tall picture"}, {"png_rgb8.png", "a square"},
-    {"webp_lossy.webp", "another wide picture"}};
+const std::map<std::string, std::string> kPictures = {{"jpeg_444.jpeg", "a red thing"},
+                                                      {"jpeg_baseline.jpg", "a wide picture"},
+                                                      {"jpeg_progressive.jpg", "a tall picture"},
+                                                      {"png_rgb8.png", "a square"},
+                                                      {"webp_lossy.webp", "another wide picture"}};
 
 std::string mpirun(int ranks, const std::string& program) {
   return fmt::format("{} -n {} {}", (kSource / "launch/mpirun.sh").string(), ranks,
@@ -66,19 +67,17 @@ Workspace::Workspace() {
             {"disable_benchmark", true},
             {"validation_disable", true},
             {"report_to", "none"}};
-  datasets = nlohmann::json::array(
-      {{{"id", "pictures"},
-        {"type", "local"},
-        {"instance_data_dir", path("pictures").string()},
-        {"cache_dir_vae", path("cache").string()},
-        {"caption_strategy", "textfile"},
-        {"crop", false},
-        {"resolution", 64},
-        {"resolution_type", "pixel_area"},
-        {"repeats", 1}}});
-  io::write_atomically(
-      path("lycoris_config.json"),
-      io::read_file(kSource / "config/quickstart/lycoris_config.json"));
+  datasets = nlohmann::json::array({{{"id", "pictures"},
+                                     {"type", "local"},
+                                     {"instance_data_dir", path("pictures").string()},
+                                     {"cache_dir_vae", path("cache").string()},
+                                     {"caption_strategy", "textfile"},
+                                     {"crop", false},
+                                     {"resolution", 64},
+                                     {"resolution_type", "pixel_area"},
+                                     {"repeats", 1}}});
+  io::write_atomically(path("lycoris_config.json"),
+                       io::read_file(kSource / "config/quickstart/lycoris_config.json"));
 }
 
 void Workspace::write_config() const {
@@ -120,9 +119,8 @@ Outcome Workspace::train(const std::string& name, int ranks,
 pid_t Workspace::start_training(const std::string& name, int ranks,
                                 const std::vector<std::string>& arguments) {
   write_config();
-  const std::string command =
-      fmt::format("cd {} && exec {} > {}.log 2>&1", path().string(),
-                  train_command(name, ranks, arguments), name);
+  const std::string command = fmt::format("cd {} && exec {} > {}.log 2>&1", path().string(),
+                                          train_command(name, ranks, arguments), name);
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);

@@ -1,4 +1,5 @@
-// A folder with a tiny model, a few pictures with captions and a configuration, and the programs run in it.
+// A folder with a tiny model, a few pictures with captions and a configuration, and the programs
+// run in it.
 #pragma once
 
 #include <sys/types.h>
@@ -34,7 +35,8 @@ class Workspace {
   // `omnigen-dist` with `output_dir` = output/<name>.
   Outcome train(const std::string& name, int ranks, const std::vector<std::string>& arguments = {});
   // Starts it and returns at once; the process group is the caller's to kill and wait for.
-  pid_t start_training(const std::string& name, int ranks, const std::vector<std::string>& arguments);
+  pid_t start_training(const std::string& name, int ranks,
+                       const std::vector<std::string>& arguments);
   Outcome run(const std::string& command);
 
   std::filesystem::path output(const std::string& name) const { return path("output/" + name); }

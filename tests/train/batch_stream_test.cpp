@@ -20,19 +20,20 @@ std::shared_ptr<const SampleLoader> make_loader() {
                                         LoaderOptions{kSeed, 0.0, {}});
 }
 
-BatchStream make_stream(const data::BatchShape& shape, int64_t rank, const data::Cursor& start = {}) {
+BatchStream make_stream(const data::BatchShape& shape, int64_t rank,
+                        const data::Cursor& start = {}) {
   return {make_loader(), kSeed, shape, rank, start, 2};
 }
 
-// Equal global batch: the ranks' parts, in rank order, are the one rank's batch, noise and time included.
+// Equal global batch: the ranks' parts, in rank order, are the one rank's batch, noise and time
+// included.
 TEST(BatchStream, IsTheSameRunAtAnyNumberOfRanks) {
   for (const auto& [world, accumulation] : {std::pair{2, 6}, {3, 4}, {4, 3}}) {
     auto alone = make_stream({1, 12, 1}, 0);
     std::vector<std::unique_ptr<BatchStream>> ranks;
     for (int64_t rank = 0; rank < world; ++rank) {
-      ranks.push_back(std::make_unique<BatchStream>(make_loader(), kSeed,
-                                                    data::BatchShape{1, accumulation, world}, rank,
-                                                    data::Cursor{}, 2));
+      ranks.push_back(std::make_unique<BatchStream>(
+          make_loader(), kSeed, data::BatchShape{1, accumulation, world}, rank, data::Cursor{}, 2));
     }
     for (int step = 0; step < 5; ++step) {
       const LoadedBatch expected = alone.next();

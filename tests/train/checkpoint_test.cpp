@@ -127,7 +127,8 @@ TEST(Checkpoint, AFailedSaveLeavesEarlierOnes) {
   CheckpointStore store(dir.path(), {1, 1});
   store.save(5, make_contents());
   CheckpointContents broken = make_contents();
-  broken.parameters["a.bad"] = at::zeros({2}, at::kComplexFloat);  // no such safetensors type
+  broken.parameters["a.bad"] =
+      at::quantize_per_tensor(at::zeros({2}), 1.0, 0, at::kQInt8);  // no such safetensors type
   EXPECT_THROW(store.save(6, broken), util::Error);
   EXPECT_EQ(names(store.list()), std::vector<std::string>{"checkpoint-5"});
   EXPECT_FALSE(fs::exists(dir / "checkpoint-6.tmp"));

@@ -25,7 +25,7 @@ TEST(LossRange, WhiteLatentsGiveTheWhiteFloor) {
 TEST(LossRange, SmoothLatentsHaveALowerFloor) {
   const at::Tensor ramp = at::linspace(-1.7, 1.7, 64).expand({4, 64, 64});
   const LossRange range = expected_loss({ramp});
-  EXPECT_LT(range.spectrum_only, 0.2);
+  EXPECT_LT(range.spectrum_only, 1.741 / 3);  // not near 0: the ramp's ends meet in an edge
   EXPECT_NEAR(range.zero_predictor, 1.0 + ramp.square().mean().item<double>(), 1e-6);
 }
 

@@ -35,7 +35,8 @@ TEST(RunPlan, BannerSaysWhatARunWillDo) {
   EXPECT_THAT(lines, Contains(HasSubstr("images 12, repeats 1000, samples per epoch 12012")));
   EXPECT_THAT(lines, Contains(HasSubstr("1024x512: 8, 512x512: 4")));
   EXPECT_THAT(lines, Contains(HasSubstr("regularisation")));
-  EXPECT_THAT(lines, Contains(HasSubstr("effective batch 8 = 1 per rank x 4 ranks x 2 accumulation")));
+  EXPECT_THAT(lines,
+              Contains(HasSubstr("effective batch 8 = 1 per rank x 4 ranks x 2 accumulation")));
   EXPECT_THAT(lines, Contains(HasSubstr("optimization steps 100")));
 }
 

@@ -1,6 +1,4 @@
 // Whole training steps of an adapter against diffusers + LyCORIS + torch (tests/golden/loss).
-#include "train/train_step.h"
-
 #include <gtest/gtest.h>
 
 #include "comm/single_group.h"
@@ -9,6 +7,7 @@
 #include "support/golden.h"
 #include "support/tensor_near.h"
 #include "train/flow_matching.h"
+#include "train/train_step.h"
 
 namespace omnigen::train {
 namespace {
@@ -28,12 +27,14 @@ TrainSample sample_of(const GoldenCase& golden, int64_t step, int64_t index) {
 
   TrainSample result;
   const at::Tensor ids = golden[sample + "input_ids"].flatten();
-  result.input = {pair.x_t, t, {ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()}, {}};
+  result.input = {
+      pair.x_t, t, {ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()}, {}};
   if (golden.has(sample + "slots")) {
     const at::Tensor slots = golden[sample + "slots"];
     for (int64_t k = 0; k < slots.size(0); ++k) {
-      result.input.input_images.push_back({golden[fmt::format("{}input_image_latents.{}", sample, k)][0],
-                                           slots[k][0].item<int64_t>(), slots[k][1].item<int64_t>()});
+      result.input.input_images.push_back(
+          {golden[fmt::format("{}input_image_latents.{}", sample, k)][0],
+           slots[k][0].item<int64_t>(), slots[k][1].item<int64_t>()});
     }
   }
   result.target_CHW = pair.target;
@@ -48,7 +49,8 @@ TrainMicroBatch batch_of(const GoldenCase& golden, int64_t step) {
   return batch;
 }
 
-std::map<std::string, at::Tensor> tensors_below(const GoldenCase& golden, const std::string& prefix) {
+std::map<std::string, at::Tensor> tensors_below(const GoldenCase& golden,
+                                                const std::string& prefix) {
   std::map<std::string, at::Tensor> tensors;
   for (const std::string& name : golden.names_below(prefix)) tensors[name] = golden[prefix + name];
   return tensors;
@@ -68,10 +70,9 @@ struct Fixture {
     gradients = std::make_unique<optim::FlatGradients>(parameters);
     const auto& options = golden.json.at("config").at("optimizer");
     optimizer = std::make_unique<optim::AdamW>(
-        parameters, optim::AdamWOptions{options.at("betas")[0].get<double>(),
-                                        options.at("betas")[1].get<double>(),
-                                        options.at("eps").get<double>(),
-                                        options.at("weight_decay").get<double>()});
+        parameters, optim::AdamWOptions{
+                        options.at("betas")[0].get<double>(), options.at("betas")[1].get<double>(),
+                        options.at("eps").get<double>(), options.at("weight_decay").get<double>()});
   }
 
   std::unique_ptr<model::OmniGenTransformer> transformer;
@@ -83,7 +84,8 @@ struct Fixture {
 };
 
 void expect_factors(const GoldenCase& golden, const std::string& prefix,
-                    const std::map<std::string, at::Tensor>& actual, const test::Tolerance& tolerance) {
+                    const std::map<std::string, at::Tensor>& actual,
+                    const test::Tolerance& tolerance) {
   const auto expected = tensors_below(golden, prefix);
   EXPECT_FALSE(expected.empty()) << prefix;
   for (const auto& [name, value] : expected) {
@@ -102,8 +104,12 @@ std::map<std::string, at::Tensor> gradients_of(const adapter::AdapterSet& adapte
 
 void run_case(const GoldenCase& golden, bool packed) {
   Fixture fixture(golden);
-  TrainStep train_step({*fixture.transformer, fixture.adapters, *fixture.gradients,
-                        *fixture.optimizer, fixture.group, {}});
+  TrainStep train_step({*fixture.transformer,
+                        fixture.adapters,
+                        *fixture.gradients,
+                        *fixture.optimizer,
+                        fixture.group,
+                        {}});
   const double rate = golden.json.at("config").at("optimizer").at("lr").get<double>();
   for (int64_t step = 1; golden.has(fmt::format("step.{}.loss", step)); ++step) {
     SCOPED_TRACE(fmt::format("step {}", step));
@@ -148,8 +154,12 @@ TEST(TrainStepGolden, CheckpointedBlocksMatchTheReference) {
     fixture.transformer->set_gradient_checkpointing(true, [&fixture](int64_t block) {
       return fixture.adapters.parameters_below(fmt::format("layers.{}.", block));
     });
-    TrainStep train_step({*fixture.transformer, fixture.adapters, *fixture.gradients,
-                          *fixture.optimizer, fixture.group, {}});
+    TrainStep train_step({*fixture.transformer,
+                          fixture.adapters,
+                          *fixture.gradients,
+                          *fixture.optimizer,
+                          fixture.group,
+                          {}});
     train_step.run({batch_of(golden, 1)}, 0.0);
     expect_factors(golden, "step.1.grad.", gradients_of(fixture.adapters), test::kFactorGradient);
   }
