@@ -134,8 +134,13 @@ void ShardReader::read_structure(Accept accept) {
   latent_dtype_ = latent_dtype_from(read_string_attribute(file, "latent_dtype", where), where);
   const int64_t num_groups = read_integer_attribute(file, "num_groups", where);
   const Hdf5Handle buckets(H5Gopen2(file, "bucket", H5P_DEFAULT), H5Gclose, where);
-  groups_.resize(static_cast<size_t>(num_groups));
-  for (const std::string& name : member_names(buckets, where)) {
+  const std::vector<std::string> names = member_names(buckets, where);
+  if (num_groups != std::ssize(names)) {
+    throw util::DataError(
+        fmt::format("{}: {} groups, its header says {}", where, names.size(), num_groups));
+  }
+  groups_.resize(names.size());
+  for (const std::string& name : names) {
     const Hdf5Handle group(H5Gopen2(buckets, name.c_str(), H5P_DEFAULT), H5Gclose, where);
     const int64_t index = read_integer_attribute(group, "index", where);
     if (index < 0 || index >= num_groups) {

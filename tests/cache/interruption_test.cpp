@@ -63,7 +63,8 @@ TEST(Interruption, AtAnyPointEndsInTheSameFiles) {
     workspace.clear();
     if (!build_until(workspace, lifetime++)) break;
     const cache::BuildReport report = workspace.build();
-    EXPECT_EQ(report.num_encoded + report.num_resumed, 6) << lifetime;
+    // Killed after the index was written: nothing is left to do.
+    EXPECT_EQ(report.num_encoded + report.num_resumed, report.changed ? 6 : 0) << lifetime;
     EXPECT_EQ(report.num_records, 6);
     most_resumed = std::max(most_resumed, report.num_resumed);
     EXPECT_EQ(workspace.files(), straight) << "killed at collective " << lifetime;

@@ -53,7 +53,7 @@ TEST(ModelWriter, ShardsHoldTheSameWeights) {
   const test::TempDir dir;
   RandomModel model = tiny_model();
   write_random_model(dir / "one", model);
-  model.transformer_files.max_shard_bytes = 20000;
+  model.transformer_files.max_shard_bytes = 8000;
   std::vector<int64_t> progress;
   model.transformer_files.progress = [&](int64_t done, int64_t total) {
     progress.push_back(done);

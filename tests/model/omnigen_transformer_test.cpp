@@ -5,8 +5,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "model/tiny_models.h"
-#include "nn/linear.h"
 #include "model/tiny_samples.h"
+#include "nn/linear.h"
 #include "support/tensor_near.h"
 
 namespace omnigen::model {

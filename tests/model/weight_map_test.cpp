@@ -69,7 +69,8 @@ TEST(LoadTransformer, ShardsGiveTheSameModel) {
     io::write_safetensors(dir / fmt::format("two/part-{}.safetensors", i), shards.at(i));
   }
   std::ofstream(dir / "two/diffusion_pytorch_model.safetensors.index.json") << index.dump();
-  EXPECT_TENSOR_EQ(output_of(dir / "two"), output_of(dir / "one"));
+  // Mapped weights lie at other alignments in other files, and matrix products round by alignment.
+  EXPECT_TENSOR_NEAR(output_of(dir / "two"), output_of(dir / "one"), test::kTransformerOutput);
 }
 
 TEST(LoadTransformer, AStoredPositionTableIsUsed) {
@@ -101,17 +102,28 @@ TEST(LoadTransformer, AFolderWithoutAModelSaysWhatIsExpected) {
   EXPECT_THAT(error_of(dir.path()), HasSubstr("config.json"));
 }
 
+// Whether an address of this process belongs to the mapping of a file of that name.
+bool lies_in_file(const void* address, const std::string& name) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (!line.ends_with(name)) continue;
+    const size_t dash = line.find('-');
+    const auto begin = std::stoull(line.substr(0, dash), nullptr, 16);
+    const auto end = std::stoull(line.substr(dash + 1), nullptr, 16);
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    if (at >= begin && at < end) return true;
+  }
+  return false;
+}
+
 TEST(LoadTransformer, MatchingWeightsStayMapped) {
   const fs::path folder = test::golden_dir() / "transformer";
   const auto mapped = load_transformer(folder, {at::kFloat, at::kCPU});
-  // A mapped tensor lies at its offset behind the header: not aligned as torch's own memory is.
   const io::SafetensorsReader file(folder / kFile);
-  size_t unaligned = 0;
   for (const auto& [name, weight] : mapped->named_weights()) {
     EXPECT_TENSOR_EQ(weight, file.tensor(name));
-    if (reinterpret_cast<uintptr_t>(weight.data_ptr()) % 64 != 0) ++unaligned;
+    EXPECT_TRUE(lies_in_file(weight.data_ptr(), kFile)) << name;
   }
-  EXPECT_GT(unaligned, 0U);
 }
 
 TEST(LoadTransformer, CastsToTheComputeType) {

@@ -1,6 +1,7 @@
 // Models of a few thousand random weights, the same on every call, and images to compare.
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include <cmath>
@@ -31,7 +32,10 @@ inline std::map<std::string, at::Tensor> random_weights(
   return weights;
 }
 
+// Also keeps the calling thread to one core: where several ranks are threads of one test, their
+// pools would wait for each other most of the time.
 inline std::unique_ptr<model::OmniGenTransformer> tiny_transformer() {
+  at::set_num_threads(1);
   model::TransformerConfig config;
   config.hidden_size = 32;
   config.num_attention_heads = 4;
