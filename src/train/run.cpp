@@ -186,8 +186,9 @@ int Run::train() {
   comm::ProcessGroup& group = *group_.group;
   run_state_.describe(run_facts(config_, job_, group_));
   run_state_.set("starting", {});
-  job_.set_failure_hook([this](const comm::FatalReport& report) {
-    RunState(config_.train.output_dir, true)
+  // By value: the hook outlives this run and its configuration.
+  job_.set_failure_hook([output_dir = config_.train.output_dir](const comm::FatalReport& report) {
+    RunState(output_dir, true)
         .end("failed", {report.step, 0, 0, "", 0}, report.exit_code,
              comm::fatal_line("omnigen-dist", report));
   });
