@@ -106,7 +106,7 @@ int run_build(comm::Job& job, const Arguments& arguments) {
       .config = config,
       .datasets = loaded.datasets,
       .group = group,
-      .device = [&] { return comm::make_process_group(device_options, job).device; },
+      .device = [&] { return comm::choose_device(device_options, job); },
       .cores_per_rank = at::get_num_threads()};
   int64_t num_sets = 0;
   for (const config::DatasetConfig& dataset : loaded.datasets) {

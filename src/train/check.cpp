@@ -1,10 +1,12 @@
 // `omnigen-dist check`: what a run would be, without running it.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 #include <map>
 
 #include "adapter/adapter_set.h"
+#include "data/rank_slice.h"
 #include "data/shard_dataset.h"
 #include "model/omnigen_transformer.h"
 #include "train/run.h"
@@ -48,6 +50,21 @@ void report_values(const config::LoadResult& loaded, Report& report) {
   }
   for (const std::string& text : loaded.not_acting) report.missing(text);
   for (const std::string& text : loaded.missing) report.missing(text);
+}
+
+// For the number of ranks that --np names, else for one.
+void report_batch(const config::LoadResult& loaded, Report& report) {
+  const auto given = loaded.own.find("np");
+  const std::string text = given == loaded.own.end() ? "1" : given->second;
+  int64_t ranks = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ranks);
+  if (error != std::errc() || end != text.data() + text.size() || ranks < 1) {
+    throw util::ConfigError(fmt::format("np: \"{}\" is not a number of ranks", text));
+  }
+  const config::TrainConfig& train = loaded.config.train;
+  const data::BatchShape batch{train.train_batch_size, train.gradient_accumulation_steps, ranks};
+  report.say("\neffective batch {} = {} per rank x {} ranks x {} accumulation",
+             batch.global_batch(), batch.micro_batch, ranks, batch.accumulation);
 }
 
 void report_datasets(const config::LoadResult& loaded, Report& report) {
@@ -130,9 +147,10 @@ void report_adapter(const config::Config& config, Report& report) {
 
 int run_check(const std::vector<std::string>& args) {
   const config::LoadResult loaded =
-      config::load(args, {config::Purpose::kCheck, comm::environment_variable, {}, {}});
+      config::load(args, {config::Purpose::kCheck, comm::environment_variable, {"np"}, {}});
   Report report;
   report_values(loaded, report);
+  report_batch(loaded, report);
   report_datasets(loaded, report);
   report_adapter(loaded.config, report);
   report_weights(loaded.config, report);

@@ -139,13 +139,11 @@ void Run::load_model() {
 
 void Run::attach() {
   const nn::ModuleTree tree = transformer_->module_tree();
-  std::vector<std::string> notices;
-  lycoris_->select(tree, &notices);
-  if (is_root()) {
-    for (const std::string& notice : notices) util::log::info(notice);
-  }
   adapters_ = std::make_unique<adapter::AdapterSet>(
       *lycoris_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
+  if (is_root()) {
+    for (const std::string& notice : adapters_->notices()) util::log::info(notice);
+  }
   if (!config_.adapter.init_lora.empty()) {
     adapters_->load_state_dict(adapter::read_adapter(config_.adapter.init_lora),
                                config_.adapter.init_lora);
@@ -221,7 +219,6 @@ int Run::train() {
                    group,
                    *adapters_,
                    *optimizer_,
-                   *gradients_,
                    step,
                    ema_.get(),
                    loader,

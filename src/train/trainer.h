@@ -40,7 +40,6 @@ class Trainer {
     comm::ProcessGroup& group;
     adapter::AdapterSet& adapters;
     optim::Optimizer& optimizer;
-    optim::FlatGradients& gradients;
     TrainStep& step;
     optim::Ema* ema;  // rank 0 with use_ema, else null
     std::shared_ptr<const SampleLoader> loader;

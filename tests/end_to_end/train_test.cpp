@@ -72,6 +72,19 @@ TEST(Train, TheResolvedConfigurationReproducesTheRun) {
             workspace.metrics("again").at(3).at("train_loss"));
 }
 
+TEST(Train, ADryRunSaysTheCommandAndThePlanForItsRanks) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome outcome = workspace.run(
+      fmt::format("OMNIGEN_BUILD_DIR={} {}/launch/train.sh -n 3 --dry-run --config config.json",
+                  OMNIGEN_BINARY_DIR, OMNIGEN_SOURCE_DIR));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("would run:"));
+  EXPECT_THAT(outcome.output,
+              HasSubstr("effective batch 3 = 1 per rank x 3 ranks x 1 accumulation"));
+  EXPECT_FALSE(fs::exists(workspace.output("run")));
+}
+
 TEST(Train, RendersValidationImagesOverRanks) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);
