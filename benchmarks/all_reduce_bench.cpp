@@ -19,12 +19,12 @@ namespace {
 constexpr int64_t kSmallestBytes = 1024;
 constexpr int64_t kStride = 8;
 constexpr int64_t kWarmUp = 3;
-constexpr double kBudget_s = 1.0;
+constexpr double kBudgetSeconds = 1.0;
 
 // Every rank makes the same number of calls, at least 5 and at most 200.
 int64_t calls_within_budget(comm::ProcessGroup& group, double seconds_of_one) {
   const double slowest = group.all_reduce_max(seconds_of_one);
-  return std::clamp(static_cast<int64_t>(kBudget_s / slowest), int64_t{5}, int64_t{200});
+  return std::clamp(static_cast<int64_t>(kBudgetSeconds / slowest), int64_t{5}, int64_t{200});
 }
 
 // A call's time is that of its slowest rank.

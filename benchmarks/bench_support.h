@@ -71,7 +71,7 @@ class Report {
   // Prints the environment, with a warning unless it is a Release build.
   Report(const std::string& what, Arguments& arguments);
 
-  bool json() const { return as_json_; }
+  [[nodiscard]] bool json() const { return as_json_; }
   nlohmann::json& object() { return object_; }
   // One timed case; `figures` are e.g. {"GFLOP/s", 93.1}, {"% of peak", 88}.
   void add(const std::string& name, const Timing& timing,
@@ -92,7 +92,7 @@ class TempFolder {
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;

@@ -26,19 +26,21 @@ class WorkloadDataset : public data::Dataset {
     }
   }
 
-  const std::string& id() const override { return reader_.dataset_id(); }
-  int64_t size() const override { return std::ssize(metas_); }
-  const data::RecordMeta& meta(int64_t record) const override {
+  [[nodiscard]] const std::string& id() const override { return reader_.dataset_id(); }
+  [[nodiscard]] int64_t size() const override { return std::ssize(metas_); }
+  [[nodiscard]] const data::RecordMeta& meta(int64_t record) const override {
     return metas_.at(static_cast<size_t>(record));
   }
-  at::Tensor latent(int64_t record) const override { return reader_.latent(0, record); }
-  std::string caption(int64_t record, int64_t /*variant*/) const override {
+  [[nodiscard]] at::Tensor latent(int64_t record) const override {
+    return reader_.latent(0, record);
+  }
+  [[nodiscard]] std::string caption(int64_t record, int64_t /*variant*/) const override {
     return meta(record).path;
   }
-  std::vector<int64_t> token_ids(int64_t record, int64_t /*variant*/) const override {
+  [[nodiscard]] std::vector<int64_t> token_ids(int64_t record, int64_t /*variant*/) const override {
     return token_ids_.at(static_cast<size_t>(record));
   }
-  std::string fingerprint() const override { return reader_.digest(); }
+  [[nodiscard]] std::string fingerprint() const override { return reader_.digest(); }
 
  private:
   static std::filesystem::path write(const std::filesystem::path& path, int64_t px) {

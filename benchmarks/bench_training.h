@@ -33,8 +33,8 @@ class Training {
  public:
   explicit Training(const TrainingOptions& options);
 
-  const TrainingOptions& options() const { return options_; }
-  int64_t num_trained() const { return adapters_.num_parameters(); }
+  [[nodiscard]] const TrainingOptions& options() const { return options_; }
+  [[nodiscard]] int64_t num_trained() const { return adapters_.num_parameters(); }
   train::BatchStream& batches() { return *batches_; }
   train::StepResult step(const std::vector<train::TrainMicroBatch>& micro_batches);
   // Four samples packed into one micro-batch give the losses and the gradient of the four alone.

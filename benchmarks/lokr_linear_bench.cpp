@@ -53,14 +53,14 @@ class Case {
     leaves_[1].copy_(at::randn(leaves_[1].sizes(), generator) * 1e-2);
   }
 
-  at::Tensor plain() const { return at::linear(x_, linear_.weight); }
-  at::Tensor factor_wise() const { return linear_.forward(x_); }
-  at::Tensor rebuilt() const {
+  [[nodiscard]] at::Tensor plain() const { return at::linear(x_, linear_.weight); }
+  [[nodiscard]] at::Tensor factor_wise() const { return linear_.forward(x_); }
+  [[nodiscard]] at::Tensor rebuilt() const {
     return at::linear(x_, linear_.weight + at::kron(leaves_[0], leaves_[1]).to(options_.dtype));
   }
 
   // Gradients of x, then of the factors where `adapted`.
-  std::vector<at::Tensor> backward(const at::Tensor& out, bool adapted) const {
+  [[nodiscard]] std::vector<at::Tensor> backward(const at::Tensor& out, bool adapted) const {
     std::vector<at::Tensor> inputs = {x_};
     if (adapted) inputs.insert(inputs.end(), leaves_.begin(), leaves_.end());
     return torch::autograd::grad({out}, inputs, {grad_});
@@ -80,10 +80,10 @@ class Case {
   }
 
   // Multiply-adds count 2: the layer forward and dX, and the factors' own work (workload.cpp).
-  double base_gflop() const {
+  [[nodiscard]] double base_gflop() const {
     return 4e-9 * static_cast<double>(options_.tokens * shape_.out * shape_.in);
   }
-  double lokr_gflop() const {
+  [[nodiscard]] double lokr_gflop() const {
     return 1e-9 *
            lokr_flop(static_cast<double>(options_.tokens), shape_.out, shape_.in, shape_.factor);
   }

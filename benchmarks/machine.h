@@ -15,7 +15,7 @@ nlohmann::json environment();
 class OthersCpu {
  public:
   OthersCpu();
-  double share() const;
+  [[nodiscard]] double share() const;
 
  private:
   struct Usage {

@@ -38,7 +38,7 @@ struct Parts {
   double reduce_s = 0.0;
   double update_s = 0.0;
 
-  double total_s() const { return wait_s + compute_s + reduce_s + update_s; }
+  [[nodiscard]] double total_s() const { return wait_s + compute_s + reduce_s + update_s; }
 };
 
 double timed_step(Training& training, Parts& parts) {

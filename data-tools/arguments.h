@@ -14,7 +14,7 @@ struct ParsedArguments {
   std::vector<std::string> plain;
   std::map<std::string, std::string> options;  // without the dashes
 
-  std::string option(const std::string& name, const std::string& fallback) const;
+  [[nodiscard]] std::string option(const std::string& name, const std::string& fallback) const;
 };
 
 // `known`: options that take a value, as --name VALUE or --name=VALUE.

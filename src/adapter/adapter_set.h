@@ -37,20 +37,20 @@ class AdapterSet {
 
   // Trained leaves in the order of the file's optimizer: per module lokr_w1[_a, _b], lokr_w2[_a,
   // _b].
-  std::vector<NamedTensor> parameters() const;
-  int64_t num_parameters() const;
-  size_t num_modules() const { return adapters_.size(); }
+  [[nodiscard]] std::vector<NamedTensor> parameters() const;
+  [[nodiscard]] int64_t num_parameters() const;
+  [[nodiscard]] size_t num_modules() const { return adapters_.size(); }
   // Trained leaves of the modules whose path begins with `prefix` (activation checkpointing).
-  std::vector<at::Tensor> parameters_below(const std::string& prefix) const;
+  [[nodiscard]] std::vector<at::Tensor> parameters_below(const std::string& prefix) const;
   // Lines for the log: what was matched, layers and parameters in total.
-  const std::vector<std::string>& notices() const { return notices_; }
+  [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
 
   // Output scale of every adapter; 1 in training, 0 for the untouched model.
   void set_multiplier(double multiplier);
-  double multiplier() const { return multiplier_; }
+  [[nodiscard]] double multiplier() const { return multiplier_; }
 
   // LyCORIS names and tensors (`lycoris_layers_0_self_attn_to_q.lokr_w1`, `.alpha`, …): a copy.
-  std::map<std::string, at::Tensor> state_dict(at::ScalarType dtype) const;
+  [[nodiscard]] std::map<std::string, at::Tensor> state_dict(at::ScalarType dtype) const;
   // `values` as state_dict() gives them, or with EMA values in place; `.alpha` may be left out.
   // Errors: DataError listing missing, unexpected and mis-shaped tensors, or another scale.
   void load_state_dict(const std::map<std::string, at::Tensor>& values, const std::string& where);
@@ -61,7 +61,7 @@ class AdapterSet {
                                      const std::string& where);
 
   // delta_weight [out, in] of one module in float32, scale applied once.
-  at::Tensor delta_weight(size_t module) const;
+  [[nodiscard]] at::Tensor delta_weight(size_t module) const;
   // Adds every delta, times the multiplier, to its layer's weight and detaches the adapter: in
   // float32, rounded once to the weight's dtype.
   void merge_into(nn::ModuleTree& tree) const;
@@ -71,7 +71,7 @@ class AdapterSet {
     std::string lycoris_name;
     std::shared_ptr<LokrFactors> factors;
   };
-  const std::vector<Entry>& entries() const { return adapters_; }
+  [[nodiscard]] const std::vector<Entry>& entries() const { return adapters_; }
 
  private:
   AdapterSet() = default;

@@ -28,12 +28,12 @@ struct LokrShape {
   double scale = 1.0;
   double alpha = 0.0;  // as saved: scale · rank
 
-  int64_t out_features() const { return a * b; }
-  int64_t in_features() const { return c * d; }
-  int64_t num_parameters() const;
+  [[nodiscard]] int64_t out_features() const { return a * b; }
+  [[nodiscard]] int64_t in_features() const { return c * d; }
+  [[nodiscard]] int64_t num_parameters() const;
   // Names and shapes in the order of training: lokr_w1 | lokr_w1_a, lokr_w1_b, then lokr_w2 |
   // lokr_w2_a, lokr_w2_b.
-  std::vector<std::pair<std::string, std::vector<int64_t>>> factors() const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::vector<int64_t>>> factors() const;
 };
 
 LokrShape lokr_shape(int64_t out_features, int64_t in_features, const LokrOptions& options);
@@ -47,16 +47,18 @@ class LokrFactors : public nn::LinearAdapter {
   // allows it. Computed in x's dtype; the leaves' gradients are float32.
   at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
 
-  const LokrShape& shape() const { return shape_; }
+  [[nodiscard]] const LokrShape& shape() const { return shape_; }
   // Trained leaves by factor name.
-  const std::vector<std::pair<std::string, at::Tensor>>& factors() const { return factors_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& factors() const {
+    return factors_;
+  }
   void set_multiplier(double multiplier) { multiplier_ = multiplier; }
   // Shapes: [out, in], float32; scale applied once, multiplier not.
-  at::Tensor delta_weight() const;
+  [[nodiscard]] at::Tensor delta_weight() const;
 
  private:
-  const at::Tensor& factor(const std::string& name) const;
-  at::Tensor w1() const;
+  [[nodiscard]] const at::Tensor& factor(const std::string& name) const;
+  [[nodiscard]] at::Tensor w1() const;
 
   LokrShape shape_;
   std::vector<std::pair<std::string, at::Tensor>> factors_;

@@ -52,13 +52,13 @@ class LycorisConfig {
 
   void read_preset(const nlohmann::ordered_json& preset, const std::string& where);
   // The target that stands for this class, or null.
-  const std::string* class_target(const std::string& class_name) const;
-  bool stands_for(const std::string& target, const std::string& class_name) const;
-  bool excluded(const std::string& name) const;
+  [[nodiscard]] const std::string* class_target(const std::string& class_name) const;
+  [[nodiscard]] bool stands_for(const std::string& target, const std::string& class_name) const;
+  [[nodiscard]] bool excluded(const std::string& name) const;
   // Options that module_algo_map has for this class, or null.
-  const LokrOptions* class_options(const std::string& class_name) const;
+  [[nodiscard]] const LokrOptions* class_options(const std::string& class_name) const;
   // Options of a module chosen by its path.
-  const LokrOptions& name_options(const nn::ModuleInfo& module) const;
+  [[nodiscard]] const LokrOptions& name_options(const nn::ModuleInfo& module) const;
 
   std::vector<std::string> target_modules_;  // those of module_algo_map at the end
   bool default_targets_ = true;              // the library's own list

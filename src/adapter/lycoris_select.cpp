@@ -100,7 +100,7 @@ class LycorisConfig::Walk {
   }
 
  private:
-  const NamePattern* name_pattern(const std::string& name) const {
+  [[nodiscard]] const NamePattern* name_pattern(const std::string& name) const {
     for (const NamePattern& pattern : config_.target_names_) {
       if (pattern.matches(name)) return &pattern;
     }

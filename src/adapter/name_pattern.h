@@ -20,8 +20,8 @@ class NamePattern {
   NamePattern(std::string text, Syntax syntax, const std::string& where);
 
   // The path itself always matches.
-  bool matches(const std::string& name) const;
-  const std::string& text() const { return text_; }
+  [[nodiscard]] bool matches(const std::string& name) const;
+  [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
   std::string text_;

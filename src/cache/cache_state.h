@@ -19,13 +19,13 @@ class CacheState {
   // gone is left out, with a warning.
   CacheState(std::filesystem::path folder, std::string id);
 
-  const std::optional<data::CacheIndex>& index() const { return index_; }
+  [[nodiscard]] const std::optional<data::CacheIndex>& index() const { return index_; }
   // Shards whose records count, in order.
-  const std::vector<std::string>& files() const { return files_; }
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
   // An earlier build was interrupted.
-  bool has_orphans() const { return !orphans_.empty(); }
+  [[nodiscard]] bool has_orphans() const { return !orphans_.empty(); }
   // First free shard number of every rank.
-  std::map<int64_t, int64_t> next_numbers() const;
+  [[nodiscard]] std::map<int64_t, int64_t> next_numbers() const;
 
   enum class IfForeign { kRefuse, kForget, kRemove };
   // Index or shards that were made with other settings are refused (DataError, E35), left out of
@@ -34,21 +34,22 @@ class CacheState {
                         IfForeign action);
 
   // Whether everything that an interrupted build left belongs to this plan, so that it can go on.
-  bool continues(const std::vector<PlannedShard>& plan) const;
+  [[nodiscard]] bool continues(const std::vector<PlannedShard>& plan) const;
   // Finishes and counts what an interrupted build left, whatever its plan was.
   void adopt_orphans();
   // Counts shards that were written now.
   void add(const std::vector<data::IndexedFile>& finished);
 
   // Size and hash of a shard; taken from the index where it knows it.
-  data::IndexedFile file_of(const std::string& file) const;
+  [[nodiscard]] data::IndexedFile file_of(const std::string& file) const;
 
  private:
-  std::vector<std::string> differences(const data::Fingerprint& image,
-                                       const data::Fingerprint& vae) const;
+  [[nodiscard]] std::vector<std::string> differences(const data::Fingerprint& image,
+                                                     const data::Fingerprint& vae) const;
   void remove_files();
   void forget();
-  std::vector<std::string> foreign_orphans(const std::string& image, const std::string& vae) const;
+  [[nodiscard]] std::vector<std::string> foreign_orphans(const std::string& image,
+                                                         const std::string& vae) const;
 
   std::filesystem::path folder_;
   std::string id_;

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kCommitEvery_s = 2.0;  // at the latest: bounds what a kill costs
+constexpr double kCommitEverySeconds = 2.0;  // at the latest: bounds what a kill costs
 
 int64_t num_records(const std::vector<PlannedShard>& shards) {
   int64_t count = 0;
@@ -86,7 +86,7 @@ WriterOutcome CacheWriter::run(std::vector<PlannedShard> shards) {
 bool CacheWriter::step() {
   const util::Stopwatch watch;
   int64_t num_written = 0;
-  while (num_written < options_.write_batch_size && watch.elapsed_s() < kCommitEvery_s) {
+  while (num_written < options_.write_batch_size && watch.elapsed_s() < kCommitEverySeconds) {
     if (next_batch_ == batches_.size() && !open_next_shard()) break;
     if (next_batch_ == batches_.size()) continue;  // a shard that was complete already
     const Batch& batch = batches_[next_batch_++];

@@ -56,7 +56,7 @@ class CacheWriter {
     std::vector<int64_t> rows;
   };
 
-  int64_t count_done() const;
+  [[nodiscard]] int64_t count_done() const;
   // One write batch. False when nothing is left.
   bool step();
   bool open_next_shard();

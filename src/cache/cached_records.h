@@ -18,7 +18,7 @@ struct ShardName {
   int64_t number = 0;
   bool open = false;  // with `.part`
 
-  std::string file(const std::string& id) const;  // of the finished shard
+  [[nodiscard]] std::string file(const std::string& id) const;  // of the finished shard
   auto operator<=>(const ShardName&) const = default;
 };
 
@@ -44,13 +44,13 @@ class CachedRecords {
   // Reads every latent; damaged ones are forgotten, with a warning each.
   void drop_damaged();
 
-  const std::vector<io::ShardReader>& shards() const { return shards_; }
+  [[nodiscard]] const std::vector<io::ShardReader>& shards() const { return shards_; }
   // The newest records by path.
-  const std::map<std::string, RecordPlace>& places() const { return places_; }
+  [[nodiscard]] const std::map<std::string, RecordPlace>& places() const { return places_; }
   // The newest record of a path, complete or failed; null if there is none.
-  const RecordPlace* find(const std::string& path) const;
-  const io::RecordFields& fields(const RecordPlace& place) const;
-  const io::ShardGroupPlan& group(const RecordPlace& place) const;
+  [[nodiscard]] const RecordPlace* find(const std::string& path) const;
+  [[nodiscard]] const io::RecordFields& fields(const RecordPlace& place) const;
+  [[nodiscard]] const io::ShardGroupPlan& group(const RecordPlace& place) const;
 
  private:
   std::vector<io::ShardReader> shards_;

@@ -35,31 +35,31 @@ class DatasetBuild {
   // Collective.
   void encode(const std::vector<PlannedShard>& plan);
   // Whether files changed while they were encoded. Collective.
-  bool must_look_again() const;
+  [[nodiscard]] bool must_look_again() const;
   // Fills the report with what is there and what would be left out. Rank 0.
   void describe_plan();
   // Token table, index, ledger. Rank 0.
   void finish();
 
   BuildReport& report() { return report_; }
-  bool is_root() const { return context_.group.is_root(); }
+  [[nodiscard]] bool is_root() const { return context_.group.is_root(); }
 
  private:
-  std::vector<std::string> list_paths() const;
+  [[nodiscard]] std::vector<std::string> list_paths() const;
   void reload();
   void update_survey();
   void collect_missing_captions();
   void require_images() const;
-  ShardRules shard_rules(const std::map<int64_t, int64_t>& first_number) const;
-  int64_t max_failed() const;
+  [[nodiscard]] ShardRules shard_rules(const std::map<int64_t, int64_t>& first_number) const;
+  [[nodiscard]] int64_t max_failed() const;
   void require_few_failures() const;
   void remember_failures(const std::vector<std::string>& packed);
   void log_sources() const;
   data::IndexedFile write_tokens(std::string* digest);
   data::CacheIndex make_index();
-  std::filesystem::path ledger_path() const;
-  std::filesystem::path folder() const { return dataset_.cache_dir_vae; }
-  int64_t num_threads() const;
+  [[nodiscard]] std::filesystem::path ledger_path() const;
+  [[nodiscard]] std::filesystem::path folder() const { return dataset_.cache_dir_vae; }
+  [[nodiscard]] int64_t num_threads() const;
 
   const BuildContext& context_;
   const config::DatasetConfig& dataset_;

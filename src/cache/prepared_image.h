@@ -17,7 +17,7 @@ struct PreparedImage {
   data::ImageFacts facts;
   std::string detail;  // of a failure, whose reason is in the fields
 
-  bool failed() const { return image.empty(); }
+  [[nodiscard]] bool failed() const { return image.empty(); }
 };
 
 // A file that changed since the scan is planned again; if it does not fit its place any more, the

@@ -36,7 +36,7 @@ class ScanLedger {
   static ScanLedger read(const std::filesystem::path& path, const std::string& policy);
 
   // Null if unknown or the file has changed since.
-  const ScanEntry* find(const std::string& path, const SourceStat& stat) const;
+  [[nodiscard]] const ScanEntry* find(const std::string& path, const SourceStat& stat) const;
   void set(const std::string& path, ScanEntry entry);
   // Forgets every path that `is_listed` denies.
   template <class Predicate>
@@ -45,8 +45,8 @@ class ScanLedger {
         std::erase_if(entries_, [&](const auto& item) { return !is_listed(item.first); });
     changed_ = changed_ || removed > 0;
   }
-  bool changed() const { return changed_; }
-  size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool changed() const { return changed_; }
+  [[nodiscard]] size_t size() const { return entries_.size(); }
   // Written aside, synced and renamed.
   void write(const std::filesystem::path& path);
 

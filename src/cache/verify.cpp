@@ -105,7 +105,7 @@ class Verifier {
     }
   }
 
-  std::vector<std::string> records_of(const std::string& file) const {
+  [[nodiscard]] std::vector<std::string> records_of(const std::string& file) const {
     std::vector<std::string> paths;
     const io::ShardReader reader(folder_ / file);
     for (const io::ShardGroup& group : reader.groups()) {
@@ -115,7 +115,7 @@ class Verifier {
   }
 
   // Records of the data set that no readable shard holds.
-  std::vector<std::string> unexplained_paths() const {
+  [[nodiscard]] std::vector<std::string> unexplained_paths() const {
     std::vector<std::string> paths;
     for (int64_t row = 0; tokens_ && row < tokens_->size(); ++row) {
       std::string path(tokens_->path(row));

@@ -21,10 +21,10 @@ namespace {
 
 constexpr size_t kHeaderBytes = sizeof(uint32_t);
 constexpr uint32_t kMaxFrameBytes = 1U << 20;
-constexpr int kSendTimeout_s = 5;
+constexpr int kSendTimeoutSeconds = 5;
 // A host that falls off the network is noticed after about 20 s.
-constexpr int kKeepAliveIdle_s = 5;
-constexpr int kKeepAliveInterval_s = 5;
+constexpr int kKeepAliveIdleSeconds = 5;
+constexpr int kKeepAliveIntervalSeconds = 5;
 constexpr int kKeepAliveProbes = 3;
 constexpr int kBacklog = 1024;
 
@@ -51,12 +51,12 @@ void set_option(int fd, int level, int name, int value) {
 }
 
 void configure(int fd) {
-  const timeval send_timeout{kSendTimeout_s, 0};
+  const timeval send_timeout{kSendTimeoutSeconds, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof(send_timeout));
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdle_s);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveInterval_s);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 

@@ -28,8 +28,8 @@
 namespace omnigen::comm {
 namespace {
 
-constexpr double kInitLimit_s = 300.0;
-constexpr double kFinalizeLimit_s = 60.0;
+constexpr double kInitLimitSeconds = 300.0;
+constexpr double kFinalizeLimitSeconds = 60.0;
 constexpr std::chrono::seconds kHookLimit{5};
 // Longer than rank 0 needs to gather reports, run the hook and end everybody.
 constexpr std::chrono::seconds kEndLimit{10};
@@ -110,7 +110,7 @@ void Job::start(int* argc, char*** argv) {
 }
 
 void Job::start_mpi(int* argc, char*** argv, bool allow_singleton) {
-  const Watchdog::Operation operation(*watchdog_, "MPI_Init_thread", kInitLimit_s);
+  const Watchdog::Operation operation(*watchdog_, "MPI_Init_thread", kInitLimitSeconds);
   int provided = MPI_THREAD_SINGLE;
   if (MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS) {
     throw util::CommError("MPI_Init_thread failed; see its messages above");
@@ -143,7 +143,7 @@ void Job::connect_ranks() {
                               report.message +=
                                   fmt::format("; rank {} was in {}", rank_, watchdog_->describe());
                             }
-                            announce(std::move(report));
+                            announce(report);
                           },
                           [](int exit_code) {
                             util::log::flush();
@@ -191,7 +191,7 @@ void Job::share_cpus() {
 Job::~Job() {
   connected_lifeline_ = nullptr;
   if (mpi_running_) {
-    const Watchdog::Operation operation(*watchdog_, "MPI_Finalize", kFinalizeLimit_s);
+    const Watchdog::Operation operation(*watchdog_, "MPI_Finalize", kFinalizeLimitSeconds);
     lifeline_.reset();
     group_.reset();
     MPI_Finalize();
@@ -251,7 +251,7 @@ void Job::leave_now(int exit_code) {
   std::_Exit(exit_code);
 }
 
-void Job::announce(FatalReport report) {
+void Job::announce(const FatalReport& report) {
   if (announced_.exchange(true)) return;
   util::log::flush();
   const std::string line = fatal_line(program_, report) + '\n';

@@ -69,12 +69,12 @@ class Job {
   void connect_ranks();
   void describe_ranks();
   void share_cpus();
-  FatalReport report_of(const std::string& message, int exit_code) const;
+  [[nodiscard]] FatalReport report_of(const std::string& message, int exit_code) const;
   // The exit code, if this rank is alone; else does not return.
   int fail(const FatalReport& report);
   [[noreturn]] void end_all(const FatalReport& report);
   [[noreturn]] void leave_now(int exit_code);
-  void announce(FatalReport report);
+  void announce(const FatalReport& report);
   void run_failure_hook(const FatalReport& report);
 
   int rank_ = 0;

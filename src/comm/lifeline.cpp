@@ -23,9 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kConnectLimit_s = 20.0;
-constexpr double kConnectTry_s = 3.0;
-constexpr double kHelloLimit_s = 3.0;
+constexpr double kConnectLimitSeconds = 20.0;
+constexpr double kConnectTrySeconds = 3.0;
+constexpr double kHelloLimitSeconds = 3.0;
 constexpr std::chrono::milliseconds kTick{100};
 // How long rank 0 listens for further reports before it announces one: an error that all ranks meet
 // is printed by rank 0, and a cause is preferred to its consequences.
@@ -60,7 +60,7 @@ struct Lifeline::Impl {
   void serve_worker();
   void finish();
   void end(int exit_code);
-  FatalReport death_of(int rank) const;
+  [[nodiscard]] FatalReport death_of(int rank) const;
   void wake() const;
 
   int rank;
@@ -135,12 +135,12 @@ void Lifeline::Impl::connect_all(ProcessGroup& group) {
 
 void Lifeline::Impl::accept_workers(FrameListener& listener, const std::string& token) {
   peers.resize(static_cast<size_t>(size));
-  const auto deadline = Clock::now() + std::chrono::duration<double>(kConnectLimit_s);
+  const auto deadline = Clock::now() + std::chrono::duration<double>(kConnectLimitSeconds);
   for (int missing = size - 1; missing > 0 && listener.is_open();) {
     const double left_s = std::chrono::duration<double>(deadline - Clock::now()).count();
     if (left_s <= 0.0) return;
     FrameSocket socket = listener.accept(left_s);
-    const auto hello = socket.receive(kHelloLimit_s);
+    const auto hello = socket.receive(kHelloLimitSeconds);
     // "<token> <rank>"; whoever does not know the token is no rank of ours.
     if (!hello || hello->size() <= token.size() || hello->substr(0, token.size()) != token)
       continue;
@@ -156,9 +156,9 @@ FrameSocket Lifeline::Impl::connect_to_root(const nlohmann::json& invitation, in
   const uint16_t port = invitation["port"];
   if (port == 0) return {};
   for (const std::string address : invitation["addresses"]) {
-    FrameSocket socket = FrameSocket::connect(address, port, kConnectTry_s);
+    FrameSocket socket = FrameSocket::connect(address, port, kConnectTrySeconds);
     if (!socket.is_open() || !socket.send(fmt::format("{} {}", token, rank))) continue;
-    if (socket.receive(kConnectLimit_s) == token) return socket;
+    if (socket.receive(kConnectLimitSeconds) == token) return socket;
   }
   return {};
 }

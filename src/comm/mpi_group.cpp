@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <mpi.h>
 #include <sched.h>
-#include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <numeric>
 
@@ -20,12 +21,12 @@ constexpr int64_t kMaxCount = int64_t{1} << 30;
 
 void check(int status, const char* what) {
   if (status == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING] = "";
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
-  MPI_Error_string(status, text, &length);
+  MPI_Error_string(status, text.data(), &length);
   throw util::CommError(
       fmt::format("{} failed: {}. A rank may be gone; see what the other ranks logged last", what,
-                  std::string(text, static_cast<size_t>(length))));
+                  std::string(text.data(), static_cast<size_t>(length))));
 }
 
 MPI_Datatype mpi_type(at::ScalarType dtype) {
@@ -47,18 +48,23 @@ class Backoff {
       ++polls_;
       ::sched_yield();
     } else {
-      const timespec nap{0, kNap_ns};
+      const timespec nap{0, kNapNanoseconds};
       ::nanosleep(&nap, nullptr);
     }
   }
 
  private:
   static constexpr int kYields = 500;
-  static constexpr long kNap_ns = 20'000;
+  static constexpr long kNapNanoseconds = 20'000;
   int polls_ = 0;
 };
 
-void wait(MPI_Request& request, const Watchdog::Operation& operation, const char* what) {
+// Runs the non-blocking collective that `start(&request)` begins, to its end.
+// Errors: CommError when it fails or outlives its limit.
+template <typename Start>
+void complete(const Watchdog::Operation& operation, const char* what, const Start& start) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(start(&request), what);
   Backoff backoff;
   for (;;) {
     int done = 0;
@@ -78,9 +84,9 @@ struct MpiGroup::Impl {
 
 MpiGroup::MpiGroup(Watchdog& watchdog) : watchdog_(watchdog), impl_(std::make_unique<Impl>()) {
   const Watchdog::Operation operation(watchdog_, "MPI_Comm_idup");
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Comm_idup(MPI_COMM_WORLD, &impl_->comm, &request), "MPI_Comm_idup");
-  wait(request, operation, "MPI_Comm_idup");
+  complete(operation, "MPI_Comm_idup", [&](MPI_Request* request) {
+    return MPI_Comm_idup(MPI_COMM_WORLD, &impl_->comm, request);
+  });
   check(MPI_Comm_set_errhandler(impl_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check(MPI_Comm_rank(impl_->comm, &rank_), "MPI_Comm_rank");
   check(MPI_Comm_size(impl_->comm, &size_), "MPI_Comm_size");
@@ -103,11 +109,10 @@ void MpiGroup::all_reduce_sum(at::Tensor& tensor) {
   auto* data = static_cast<char*>(tensor.data_ptr());
   for (int64_t begin = 0; begin < tensor.numel(); begin += kMaxCount) {
     const auto count = static_cast<int>(std::min(kMaxCount, tensor.numel() - begin));
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Iallreduce(MPI_IN_PLACE, data + begin * tensor.element_size(), count,
-                         mpi_type(tensor.scalar_type()), MPI_SUM, impl_->comm, &request),
-          "MPI_Iallreduce");
-    wait(request, operation, "MPI_Iallreduce");
+    complete(operation, "MPI_Iallreduce", [&](MPI_Request* request) {
+      return MPI_Iallreduce(MPI_IN_PLACE, data + begin * tensor.element_size(), count,
+                            mpi_type(tensor.scalar_type()), MPI_SUM, impl_->comm, request);
+    });
   }
 }
 
@@ -117,9 +122,9 @@ void MpiGroup::broadcast_raw(void* data, size_t num_bytes, int root) {
   auto* bytes = static_cast<char*>(data);
   for (size_t begin = 0; begin < num_bytes; begin += kMaxCount) {
     const auto count = static_cast<int>(std::min<size_t>(kMaxCount, num_bytes - begin));
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Ibcast(bytes + begin, count, MPI_BYTE, root, impl_->comm, &request), "MPI_Ibcast");
-    wait(request, operation, "MPI_Ibcast");
+    complete(operation, "MPI_Ibcast", [&](MPI_Request* request) {
+      return MPI_Ibcast(bytes + begin, count, MPI_BYTE, root, impl_->comm, request);
+    });
   }
 }
 
@@ -137,9 +142,8 @@ void MpiGroup::broadcast(at::Tensor& tensor, int root) {
 
 void MpiGroup::barrier() {
   const Watchdog::Operation operation(watchdog_, "barrier over MPI");
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibarrier(impl_->comm, &request), "MPI_Ibarrier");
-  wait(request, operation, "MPI_Ibarrier");
+  complete(operation, "MPI_Ibarrier",
+           [&](MPI_Request* request) { return MPI_Ibarrier(impl_->comm, request); });
 }
 
 std::string MpiGroup::broadcast_bytes(const std::string& bytes, int root) {
@@ -154,11 +158,10 @@ std::string MpiGroup::broadcast_bytes(const std::string& bytes, int root) {
 std::vector<int64_t> MpiGroup::gather_sizes(int64_t num_bytes) {
   const Watchdog::Operation operation(watchdog_, "all_gather of sizes over MPI");
   std::vector<int64_t> sizes(static_cast<size_t>(size_));
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgather(&num_bytes, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, impl_->comm,
-                       &request),
-        "MPI_Iallgather");
-  wait(request, operation, "MPI_Iallgather");
+  complete(operation, "MPI_Iallgather", [&](MPI_Request* request) {
+    return MPI_Iallgather(&num_bytes, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, impl_->comm,
+                          request);
+  });
   return sizes;
 }
 
@@ -178,11 +181,10 @@ std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
   {
     const Watchdog::Operation operation(watchdog_,
                                         fmt::format("all_gather of {} bytes over MPI", total));
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Iallgatherv(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, all.data(),
-                          counts.data(), offsets.data(), MPI_BYTE, impl_->comm, &request),
-          "MPI_Iallgatherv");
-    wait(request, operation, "MPI_Iallgatherv");
+    complete(operation, "MPI_Iallgatherv", [&](MPI_Request* request) {
+      return MPI_Iallgatherv(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, all.data(),
+                             counts.data(), offsets.data(), MPI_BYTE, impl_->comm, request);
+    });
   }
   for (size_t i = 0; i < counts.size(); ++i) {
     parts.push_back(all.substr(static_cast<size_t>(offsets[i]), static_cast<size_t>(counts[i])));
@@ -193,10 +195,10 @@ std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
 std::vector<double> MpiGroup::gather_doubles(double value, const char* name) {
   const Watchdog::Operation operation(watchdog_, name);
   std::vector<double> values(static_cast<size_t>(size_));
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgather(&value, 1, MPI_DOUBLE, values.data(), 1, MPI_DOUBLE, impl_->comm, &request),
-        "MPI_Iallgather");
-  wait(request, operation, "MPI_Iallgather");
+  complete(operation, "MPI_Iallgather", [&](MPI_Request* request) {
+    return MPI_Iallgather(&value, 1, MPI_DOUBLE, values.data(), 1, MPI_DOUBLE, impl_->comm,
+                          request);
+  });
   return values;
 }
 

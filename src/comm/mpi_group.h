@@ -10,7 +10,7 @@
 
 namespace omnigen::comm {
 
-class MpiGroup : public ProcessGroup {
+class MpiGroup final : public ProcessGroup {
  public:
   // All ranks of MPI_COMM_WORLD, on a communicator of its own. MPI must be initialised. Collective.
   explicit MpiGroup(Watchdog& watchdog);

@@ -14,7 +14,7 @@
 
 namespace omnigen::comm {
 
-class NcclGroup : public ProcessGroup {
+class NcclGroup final : public ProcessGroup {
  public:
   // Starts NCCL on this thread's current GPU, `device`, and proves it by one all-reduce.
   // Collective. Errors: CommError with host, device, network interfaces and advice if there is no

@@ -27,7 +27,7 @@ class Check {
     harmless_ = true;
     return std::move(*this);
   }
-  bool is_harmless() const { return harmless_; }
+  [[nodiscard]] bool is_harmless() const { return harmless_; }
   Check any_case() && {
     any_case_ = true;
     return std::move(*this);
@@ -50,19 +50,21 @@ class Check {
 
   // Empty when the value is right, else what is wrong with it and what to write instead, for a
   // message that already names key and value.
-  std::string problem(double value) const;
-  std::string problem(const std::string& value) const;
+  [[nodiscard]] std::string problem(double value) const;
+  [[nodiscard]] std::string problem(const std::string& value) const;
   // Case and spelling as the table has them.
-  std::string normalised(const std::string& value) const;
+  [[nodiscard]] std::string normalised(const std::string& value) const;
   // The first word of the value that is known without acting in this version; empty: none.
-  std::string not_acting(const std::string& value) const;
+  [[nodiscard]] std::string not_acting(const std::string& value) const;
   // For --help and docs/config.md: "one of a, b", "at least 1"; empty for any value.
-  std::string describe() const;
+  [[nodiscard]] std::string describe() const;
   // The words that act: all of them, unless acting() said otherwise.
-  const std::vector<std::string>& words() const { return acting_.empty() ? words_ : acting_; }
+  [[nodiscard]] const std::vector<std::string>& words() const {
+    return acting_.empty() ? words_ : acting_;
+  }
 
  private:
-  std::vector<std::string> split(const std::string& value) const;
+  [[nodiscard]] std::vector<std::string> split(const std::string& value) const;
 
   Kind kind_ = Kind::kAny;
   std::vector<std::string> words_;

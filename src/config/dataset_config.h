@@ -31,14 +31,14 @@ struct DatasetConfig {
 #define OMNIGEN_DATASET_KEY(field, name, type, fallback, check, help) type field = fallback;
 #include "config/dataset_schema.def"
 
-  bool holds_images() const {
+  [[nodiscard]] bool holds_images() const {
     return dataset_type == "image" || dataset_type == "eval" || dataset_type == "conditioning";
   }
   // Drawn from while training.
-  bool is_trained() const {
+  [[nodiscard]] bool is_trained() const {
     return dataset_type == "image" && probability > 0;
   }
-  bool is_eval() const {
+  [[nodiscard]] bool is_eval() const {
     return dataset_type == "eval";
   }
 };

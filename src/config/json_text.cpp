@@ -45,7 +45,7 @@ class SyntaxCheck {
     throw util::ConfigError(fmt::format("{}:{}:{}: {}", name_, line, at - begin + 1, what));
   }
 
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
   void skip_blanks() {
     while (at_ < text_.size() &&
@@ -156,7 +156,7 @@ class SyntaxCheck {
     fail(begin, fmt::format("{} is not a JSON value{}", word, hint));
   }
 
-  std::string here() const {
+  [[nodiscard]] std::string here() const {
     return at_ == text_.size() ? "the end of the file" : fmt::format("\"{}\"", text_[at_]);
   }
 

@@ -34,7 +34,7 @@ struct Located {
   std::vector<std::filesystem::path> tried;  // absolute
 
   // "not found (looked for A and B)", with a hint at a file of this name nearby.
-  std::string missing_text() const;
+  [[nodiscard]] std::string missing_text() const;
 };
 
 // A file named in the configuration: from the current folder, else from the configuration's folder,

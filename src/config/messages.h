@@ -24,18 +24,18 @@ class Messages {
   // Accepted, without effect, and of no influence: one line for all of them.
   void ignored(std::string_view key) { ignored_.emplace_back(key); }
 
-  bool has_errors() const { return !errors_.empty(); }
-  size_t num_errors() const { return errors_.size(); }
+  [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
+  [[nodiscard]] size_t num_errors() const { return errors_.size(); }
   // Makes errors of the keys that do not act, of all or only of those that concern a cache.
   void refuse_not_acting(bool training);
   // Errors: ConfigError with every error, one a line, and their number.
   void throw_errors() const;
 
-  const std::vector<std::string>& errors() const { return errors_; }
-  const std::vector<std::string>& notices() const { return notices_; }
+  [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
+  [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
   // Ends with the line of ignored keys.
-  std::vector<std::string> warnings() const;
-  std::vector<std::string> not_acting_lines() const;
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  [[nodiscard]] std::vector<std::string> not_acting_lines() const;
 
  private:
   struct NotActing {

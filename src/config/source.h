@@ -21,9 +21,9 @@ struct Source {
   std::vector<std::string> overridden;  // keys that the command line took from the file
 
   // Folder of the file; the current one without a file.
-  std::filesystem::path dir() const;
+  [[nodiscard]] std::filesystem::path dir() const;
   // `config: <file> (backend json), 41 keys, 2 overridden on the command line: seed, output_dir`.
-  std::string summary() const;
+  [[nodiscard]] std::string summary() const;
 };
 
 // Reads the file and lays the command line over it: leading dashes, hyphens, renamed keys,

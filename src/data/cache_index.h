@@ -72,9 +72,9 @@ struct CacheIndex {
   std::map<std::string, int64_t> counters;  // files listed, and left out by reason
   std::vector<FailedSource> failed;
 
-  int64_t num_records() const;
+  [[nodiscard]] int64_t num_records() const;
   // Identifies records, their order and captions.
-  std::string content_hash() const;
+  [[nodiscard]] std::string content_hash() const;
 
   static std::filesystem::path path(const std::filesystem::path& folder, const std::string& id);
   // Ids of the caches in a folder, sorted.
@@ -82,7 +82,7 @@ struct CacheIndex {
   // Errors: DataError when it is missing, not JSON, of another version or lacks a member.
   static CacheIndex read(const std::filesystem::path& folder, const std::string& id);
   // Written aside, synced and renamed; left alone if nothing changed. Returns whether it wrote.
-  bool write(const std::filesystem::path& folder) const;
+  [[nodiscard]] bool write(const std::filesystem::path& folder) const;
 };
 
 // Relative paths need not be UTF-8, JSON text must be: others become {"hex": "…"}.

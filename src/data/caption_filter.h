@@ -18,8 +18,8 @@ class CaptionFilter {
   explicit CaptionFilter(const std::vector<std::string>& entries);
 
   // Entries are applied in order. Errors: DataError for a caption too long to be matched safely.
-  std::string apply(const std::string& caption) const;
-  bool empty() const { return steps_.empty(); }
+  [[nodiscard]] std::string apply(const std::string& caption) const;
+  [[nodiscard]] bool empty() const { return steps_.empty(); }
 
  private:
   struct Step {

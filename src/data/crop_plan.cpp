@@ -49,32 +49,32 @@ class Planner {
         source_(source),
         raw_(static_cast<double>(source.width) / static_cast<double>(source.height)) {}
 
-  CropPlan plan(const CropDraw& draw) const;
+  [[nodiscard]] CropPlan plan(const CropDraw& draw) const;
 
  private:
   // Python's round: halves to even.
-  int64_t align(double value) const {
+  [[nodiscard]] int64_t align(double value) const {
     const auto step = static_cast<double>(settings_.alignment);
     return static_cast<int64_t>(std::max(step, step * std::nearbyint(value / step)));
   }
-  double rounded(PixelSize size) const {
+  [[nodiscard]] double rounded(PixelSize size) const {
     return rounded_aspect(size.width, size.height, settings_.rounding);
   }
 
-  bool is_too_small() const;
-  Square square() const;
-  SizePlan pixel_rule(double aspect, double resolution) const;
-  SizePlan area_rule(double aspect, double megapixels) const;
-  SizePlan size_rule(double aspect, double resolution) const {
+  [[nodiscard]] bool is_too_small() const;
+  [[nodiscard]] Square square() const;
+  [[nodiscard]] SizePlan pixel_rule(double aspect, double resolution) const;
+  [[nodiscard]] SizePlan area_rule(double aspect, double megapixels) const;
+  [[nodiscard]] SizePlan size_rule(double aspect, double resolution) const {
     return settings_.area ? area_rule(aspect, resolution) : pixel_rule(aspect, resolution);
   }
-  bool upscales_too_much(PixelSize target) const;
-  std::optional<double> chosen_aspect(const CropDraw& draw) const;
-  bool passes_by_downsample_size(PixelSize target) const;
-  PixelSize downsampled(PixelSize target) const;
-  PixelSize resized(const CropPlan& plan) const;
+  [[nodiscard]] bool upscales_too_much(PixelSize target) const;
+  [[nodiscard]] std::optional<double> chosen_aspect(const CropDraw& draw) const;
+  [[nodiscard]] bool passes_by_downsample_size(PixelSize target) const;
+  [[nodiscard]] PixelSize downsampled(PixelSize target) const;
+  [[nodiscard]] PixelSize resized(const CropPlan& plan) const;
   void correct_square(SizePlan& sizes) const;
-  std::string rejection_of(const CropPlan& plan) const;
+  [[nodiscard]] std::string rejection_of(const CropPlan& plan) const;
   void place_crop(CropPlan& plan, const CropDraw& draw) const;
 
   const CropSettings& settings_;

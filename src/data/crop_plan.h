@@ -22,10 +22,10 @@ struct CropPlan {
   int64_t crop_top = 0;
   int64_t crop_left = 0;
 
-  bool accepted() const { return rejection.empty(); }
+  [[nodiscard]] bool accepted() const { return rejection.empty(); }
   // Largest possible crop_top and crop_left.
-  int64_t spare_height() const { return resized.height - target.height; }
-  int64_t spare_width() const { return resized.width - target.width; }
+  [[nodiscard]] int64_t spare_height() const { return resized.height - target.height; }
+  [[nodiscard]] int64_t spare_width() const { return resized.width - target.width; }
 };
 
 // Whom random choices (crop_aspect random, crop_style random) are drawn for. A cache that is not

@@ -62,7 +62,7 @@ class Resolver {
   }
 
  private:
-  Quantity quantity(const std::optional<double>& own, double inherited) const {
+  [[nodiscard]] Quantity quantity(const std::optional<double>& own, double inherited) const {
     if (own) return {*own, type_};
     return {inherited, defaults_.resolution_type};
   }

@@ -23,7 +23,7 @@ struct Cursor {
   bool operator==(const Cursor&) const = default;
 
   // Samples of the current epoch that were drawn already.
-  int64_t taken_in_epoch() const;
+  [[nodiscard]] int64_t taken_in_epoch() const;
 };
 
 void to_json(nlohmann::json& json, const Cursor& cursor);

@@ -26,18 +26,18 @@ class Dataset {
   Dataset(const Dataset&) = delete;
   Dataset& operator=(const Dataset&) = delete;
 
-  virtual const std::string& id() const = 0;
+  [[nodiscard]] virtual const std::string& id() const = 0;
   // Records are sorted by relative path (byte order). Thread-safe, like everything below.
-  virtual int64_t size() const = 0;
-  virtual const RecordMeta& meta(int64_t record) const = 0;
+  [[nodiscard]] virtual int64_t size() const = 0;
+  [[nodiscard]] virtual const RecordMeta& meta(int64_t record) const = 0;
   // Scaled latent [C, h, w] in float32. Errors: DataError on a checksum mismatch, naming the
   // record.
-  virtual at::Tensor latent(int64_t record) const = 0;
-  virtual std::string caption(int64_t record, int64_t variant) const = 0;
+  [[nodiscard]] virtual at::Tensor latent(int64_t record) const = 0;
+  [[nodiscard]] virtual std::string caption(int64_t record, int64_t variant) const = 0;
   // Ids of the whole templated prompt.
-  virtual std::vector<int64_t> token_ids(int64_t record, int64_t variant) const = 0;
+  [[nodiscard]] virtual std::vector<int64_t> token_ids(int64_t record, int64_t variant) const = 0;
   // Identifies content and order; equal on every rank or the run does not start.
-  virtual std::string fingerprint() const = 0;
+  [[nodiscard]] virtual std::string fingerprint() const = 0;
 };
 
 using DatasetPtr = std::shared_ptr<const Dataset>;

@@ -44,7 +44,7 @@ class SampleStream {
 
   std::vector<SampleRef> next_batch();
   // Position after the batches drawn so far.
-  const Cursor& cursor() const { return cursor_; }
+  [[nodiscard]] const Cursor& cursor() const { return cursor_; }
 
  private:
   void begin_epoch(int64_t open);

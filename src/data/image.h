@@ -11,7 +11,7 @@ struct Image {
   int64_t height = 0;
   std::vector<uint8_t> pixels;  // height * width * 3, row-major, RGB
 
-  bool empty() const { return pixels.empty(); }
+  [[nodiscard]] bool empty() const { return pixels.empty(); }
 };
 
 }  // namespace omnigen::data

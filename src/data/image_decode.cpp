@@ -46,12 +46,14 @@ class Input {
   Input(std::string_view head, const std::filesystem::path& path)
       : bytes_(head), name_(path.string()), path_(path) {}
 
-  const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
   // Of a file, its start only.
-  std::string_view bytes() const { return bytes_; }
-  std::string whole() const { return path_ ? read_image_file(*path_) : std::string(bytes_); }
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+  [[nodiscard]] std::string whole() const {
+    return path_ ? read_image_file(*path_) : std::string(bytes_);
+  }
 
-  VImage open(ImageFormat format, VipsFailOn fail_on) const {
+  [[nodiscard]] VImage open(ImageFormat format, VipsFailOn fail_on) const {
     VOption* options = VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL);
     if (format == ImageFormat::kBmp) return open_bmp(options);
     options->set("fail_on", fail_on);

@@ -29,7 +29,7 @@ class ImageError : public util::DataError {
  public:
   ImageError(ImageProblem problem, const std::string& message)
       : util::DataError(message), problem_(problem) {}
-  ImageProblem problem() const { return problem_; }
+  [[nodiscard]] ImageProblem problem() const { return problem_; }
 
  private:
   ImageProblem problem_;

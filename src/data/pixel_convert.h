@@ -24,8 +24,8 @@ struct RawPixels {
   bool sixteen_bit = false;
   const void* data = nullptr;
 
-  int num_colours() const { return cmyk ? 4 : num_bands >= 3 ? 3 : 1; }
-  bool has_alpha() const { return num_bands > num_colours(); }
+  [[nodiscard]] int num_colours() const { return cmyk ? 4 : num_bands >= 3 ? 3 : 1; }
+  [[nodiscard]] bool has_alpha() const { return num_bands > num_colours(); }
 };
 
 // 16 bits become 8 by (v + 128) / 257; gray is repeated; CMYK by the plain product, without a

@@ -13,7 +13,7 @@ struct BatchShape {
   int64_t accumulation = 1;
   int64_t world_size = 1;
 
-  int64_t global_batch() const { return micro_batch * accumulation * world_size; }
+  [[nodiscard]] int64_t global_batch() const { return micro_batch * accumulation * world_size; }
 };
 
 // Rank r gets samples [r·E/P, (r+1)·E/P), as `accumulation` micro-batches in order.

@@ -61,7 +61,7 @@ struct Extent {
   int64_t begin = 0;
   int64_t end = 0;
 
-  int64_t size() const { return end - begin; }
+  [[nodiscard]] int64_t size() const { return end - begin; }
 };
 
 // The inputs that any of the outputs takes from.

@@ -31,20 +31,20 @@ class ShardDataset : public Dataset {
   explicit ShardDataset(const CacheLocation& location);
   ShardDataset(const CacheLocation& location, CacheIndex index);
 
-  const std::string& id() const override { return index_.dataset_id; }
-  int64_t size() const override { return std::ssize(records_); }
-  const RecordMeta& meta(int64_t record) const override { return at(record).meta; }
-  at::Tensor latent(int64_t record) const override;
-  std::string caption(int64_t record, int64_t variant) const override;
-  std::vector<int64_t> token_ids(int64_t record, int64_t variant) const override;
-  std::string fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] const std::string& id() const override { return index_.dataset_id; }
+  [[nodiscard]] int64_t size() const override { return std::ssize(records_); }
+  [[nodiscard]] const RecordMeta& meta(int64_t record) const override { return at(record).meta; }
+  [[nodiscard]] at::Tensor latent(int64_t record) const override;
+  [[nodiscard]] std::string caption(int64_t record, int64_t variant) const override;
+  [[nodiscard]] std::vector<int64_t> token_ids(int64_t record, int64_t variant) const override;
+  [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
 
-  const CacheIndex& index() const { return index_; }
-  const io::TokenTable& tokens() const { return tokens_; }
-  const std::vector<io::ShardReader>& shards() const { return shards_; }
+  [[nodiscard]] const CacheIndex& index() const { return index_; }
+  [[nodiscard]] const io::TokenTable& tokens() const { return tokens_; }
+  [[nodiscard]] const std::vector<io::ShardReader>& shards() const { return shards_; }
   // Columns of a record. The name is for messages: shard, bucket, row, path.
-  const io::RecordFields& fields(int64_t record) const;
-  std::string record_name(int64_t record) const;
+  [[nodiscard]] const io::RecordFields& fields(int64_t record) const;
+  [[nodiscard]] std::string record_name(int64_t record) const;
 
  private:
   struct Record {
@@ -55,7 +55,9 @@ class ShardDataset : public Dataset {
     int64_t caption_row = 0;
   };
 
-  const Record& at(int64_t record) const { return records_.at(static_cast<size_t>(record)); }
+  [[nodiscard]] const Record& at(int64_t record) const {
+    return records_.at(static_cast<size_t>(record));
+  }
   void open_shards(const CacheLocation& location);
   void add_records(size_t shard, const CacheLocation& location);
 

@@ -23,7 +23,7 @@ struct SourceSettings {
   uint64_t seed = 0;  // of random crops and aspects
 
   // Whether anything is drawn at random.
-  bool is_random() const;
+  [[nodiscard]] bool is_random() const;
 };
 
 // Errors: ConfigError naming the data set.

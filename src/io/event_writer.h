@@ -36,7 +36,7 @@ class EventWriter {
   // To the disk itself.
   void flush();
 
-  const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
   void write_record(std::string_view data);

@@ -20,8 +20,8 @@ class RawFile {
   RawFile(const RawFile&) = delete;
   RawFile& operator=(const RawFile&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }
-  uint64_t size() const;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] uint64_t size() const;
   // Thread-safe. A file that ends too early is an error.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
   void write_at(uint64_t offset, std::span<const std::byte> bytes);

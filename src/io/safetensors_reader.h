@@ -25,14 +25,14 @@ class SafetensorsReader {
   // Errors: DataError when the file is missing, truncated or not a valid safetensors file.
   explicit SafetensorsReader(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
-  const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  bool contains(const std::string& name) const { return tensors_.contains(name); }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  [[nodiscard]] bool contains(const std::string& name) const { return tensors_.contains(name); }
 
   // A view of the mapping, which lives as long as any tensor made from it. Writing to it changes
   // this process only (the mapping is private). Errors: DataError for an unknown name.
-  at::Tensor tensor(const std::string& name) const;
+  [[nodiscard]] at::Tensor tensor(const std::string& name) const;
 
  private:
   struct Mapping;
@@ -55,17 +55,17 @@ class SafetensorsFolder {
   // differ.
   SafetensorsFolder(const std::filesystem::path& folder, const std::string& base);
 
-  std::vector<std::string> names() const;
+  [[nodiscard]] std::vector<std::string> names() const;
   // Errors: DataError for an unknown name.
-  const TensorInfo& info(const std::string& name) const;
-  at::Tensor tensor(const std::string& name) const;
-  bool contains(const std::string& name) const { return owner_.contains(name); }
-  const std::vector<SafetensorsReader>& files() const { return files_; }
+  [[nodiscard]] const TensorInfo& info(const std::string& name) const;
+  [[nodiscard]] at::Tensor tensor(const std::string& name) const;
+  [[nodiscard]] bool contains(const std::string& name) const { return owner_.contains(name); }
+  [[nodiscard]] const std::vector<SafetensorsReader>& files() const { return files_; }
 
  private:
   void open_shards(const std::filesystem::path& folder,
                    const std::map<std::string, std::string>& shard_of);
-  const SafetensorsReader& file_of(const std::string& name) const;
+  [[nodiscard]] const SafetensorsReader& file_of(const std::string& name) const;
 
   std::string where_;
   std::vector<SafetensorsReader> files_;

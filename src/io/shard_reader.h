@@ -34,21 +34,21 @@ class ShardReader {
   // column of a record is damaged (naming the record).
   explicit ShardReader(const std::filesystem::path& path, Accept accept = Accept::kFinished);
 
-  const std::filesystem::path& path() const { return file_.path(); }
-  const std::string& dataset_id() const { return dataset_id_; }
-  const std::string& image_fingerprint() const { return image_fingerprint_; }
-  const std::string& vae_fingerprint() const { return vae_fingerprint_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
+  [[nodiscard]] const std::string& dataset_id() const { return dataset_id_; }
+  [[nodiscard]] const std::string& image_fingerprint() const { return image_fingerprint_; }
+  [[nodiscard]] const std::string& vae_fingerprint() const { return vae_fingerprint_; }
   // Of the plan that the shard was written to.
-  const std::string& digest() const { return digest_; }
-  at::ScalarType latent_dtype() const { return latent_dtype_; }
-  const std::vector<ShardGroup>& groups() const { return groups_; }
-  uint64_t complete_offset() const { return complete_offset_; }
+  [[nodiscard]] const std::string& digest() const { return digest_; }
+  [[nodiscard]] at::ScalarType latent_dtype() const { return latent_dtype_; }
+  [[nodiscard]] const std::vector<ShardGroup>& groups() const { return groups_; }
+  [[nodiscard]] uint64_t complete_offset() const { return complete_offset_; }
 
   // Shapes: [C, h, w] in the stored type. Thread-safe.
   // Errors: DataError naming shard, group, row and path when the checksum differs.
-  at::Tensor latent(size_t group, int64_t row) const;
+  [[nodiscard]] at::Tensor latent(size_t group, int64_t row) const;
   // "shard.h5 bucket 1.0 row 3 (sub/a.jpg)".
-  std::string record_name(size_t group, int64_t row) const;
+  [[nodiscard]] std::string record_name(size_t group, int64_t row) const;
 
  private:
   void read_structure(Accept accept);

@@ -71,12 +71,12 @@ struct ShardPlan {
   at::ScalarType latent_dtype = at::kBFloat16;  // or kFloat
   std::vector<ShardGroupPlan> groups;
 
-  int64_t num_records() const;
-  uint64_t latent_bytes(size_t group) const;  // of one record
+  [[nodiscard]] int64_t num_records() const;
+  [[nodiscard]] uint64_t latent_bytes(size_t group) const;  // of one record
   // Bytes of the finished file, without HDF5's own few KiB.
-  uint64_t total_bytes() const;
+  [[nodiscard]] uint64_t total_bytes() const;
   // Identifies everything above.
-  std::string digest() const;
+  [[nodiscard]] std::string digest() const;
 };
 
 // `<path>.part` and `<path>.journal`.

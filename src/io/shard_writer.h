@@ -27,9 +27,11 @@ class ShardWriter {
   // it was killed before its structure was on disk.
   static std::unique_ptr<ShardWriter> reopen(const std::filesystem::path& path);
 
-  const std::vector<ShardGroup>& groups() const { return reader_->groups(); }
-  bool done(size_t group, int64_t row) const { return done_[group][static_cast<size_t>(row)] != 0; }
-  int64_t num_done() const { return num_done_; }
+  [[nodiscard]] const std::vector<ShardGroup>& groups() const { return reader_->groups(); }
+  [[nodiscard]] bool done(size_t group, int64_t row) const {
+    return done_[group][static_cast<size_t>(row)] != 0;
+  }
+  [[nodiscard]] int64_t num_done() const { return num_done_; }
 
   // `latent` [C, h, w] in the shard's type, on the CPU; undefined for a failed record. Checksums
   // and status are filled in here.
@@ -44,7 +46,7 @@ class ShardWriter {
 
   void open_part();
   void recover(const Journal& journal);
-  bool entry_is_intact(const JournalEntry& entry) const;
+  [[nodiscard]] bool entry_is_intact(const JournalEntry& entry) const;
   void write_fields(size_t group, int64_t row, const RecordFields& fields);
 
   std::filesystem::path path_;

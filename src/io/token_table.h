@@ -23,13 +23,13 @@ class TokenTable {
   // Paths must be added in byte order.
   void add(std::string_view path, const std::vector<CaptionTokens>& variants);
 
-  int64_t size() const { return std::ssize(path_offset_) - 1; }
-  std::string_view path(int64_t row) const;
+  [[nodiscard]] int64_t size() const { return std::ssize(path_offset_) - 1; }
+  [[nodiscard]] std::string_view path(int64_t row) const;
   // Row of a path, or -1.
-  int64_t find(std::string_view path) const;
-  int64_t num_variants(int64_t row) const;
-  std::string_view caption(int64_t row, int64_t variant) const;
-  std::span<const int32_t> ids(int64_t row, int64_t variant) const;
+  [[nodiscard]] int64_t find(std::string_view path) const;
+  [[nodiscard]] int64_t num_variants(int64_t row) const;
+  [[nodiscard]] std::string_view caption(int64_t row, int64_t variant) const;
+  [[nodiscard]] std::span<const int32_t> ids(int64_t row, int64_t variant) const;
 
   // Prompts of a dropped caption: the empty one (SimpleTuner) and `<cfg>` (OmniGen).
   std::vector<int32_t> dropped_empty;

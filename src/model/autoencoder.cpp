@@ -44,16 +44,17 @@ struct Autoencoder::Impl {
                     config.sample_size - pixel_blend};
   }
 
-  at::Tensor encode(const at::Tensor& image) const {
+  [[nodiscard]] at::Tensor encode(const at::Tensor& image) const {
     const at::Tensor moments = encoder.forward(image);
     return quant_conv ? convolve(*quant_conv, moments) : moments;
   }
-  at::Tensor decode(const at::Tensor& latent) const {
+  [[nodiscard]] at::Tensor decode(const at::Tensor& latent) const {
     return decoder.forward(post_quant_conv ? convolve(*post_quant_conv, latent) : latent);
   }
 
   // Slices and tiles as the options say; float32 result.
-  at::Tensor run(const at::Tensor& x, const Tiling& tiles, const Compute& compute) const {
+  [[nodiscard]] at::Tensor run(const at::Tensor& x, const Tiling& tiles,
+                               const Compute& compute) const {
     const at::NoGradGuard no_grad;
     if (options.slicing && x.size(0) > 1) {
       std::vector<at::Tensor> slices;

@@ -28,7 +28,7 @@ struct AutoencoderConfig {
   bool use_post_quant_conv = true;
 
   // Pixels per latent, 8 for the published model.
-  int64_t spatial_factor() const;
+  [[nodiscard]] int64_t spatial_factor() const;
   // Errors: DataError naming the key.
   static AutoencoderConfig from_file(const std::filesystem::path& path);
 };
@@ -48,19 +48,19 @@ class Autoencoder {
   Autoencoder& operator=(const Autoencoder&) = delete;
 
   void set_options(const AutoencoderOptions& options);
-  const AutoencoderConfig& config() const;
-  at::ScalarType dtype() const;
-  at::Device device() const;
+  [[nodiscard]] const AutoencoderConfig& config() const;
+  [[nodiscard]] at::ScalarType dtype() const;
+  [[nodiscard]] at::Device device() const;
 
   // Shapes: image [B, 3, H, W] in [-1, 1] -> moments [B, 2*C, H/f, W/f] (mean, log variance),
   // float32.
-  at::Tensor encode_moments(const at::Tensor& image_BCHW) const;
+  [[nodiscard]] at::Tensor encode_moments(const at::Tensor& image_BCHW) const;
   // Shapes: latent [B, C, h, w], not scaled -> image [B, 3, h*f, w*f], float32, not clamped.
-  at::Tensor decode(const at::Tensor& latent_BCHW) const;
+  [[nodiscard]] at::Tensor decode(const at::Tensor& latent_BCHW) const;
 
   // latent = (z - shift) * scale and its inverse.
-  at::Tensor scale_latent(const at::Tensor& z) const;
-  at::Tensor unscale_latent(const at::Tensor& latent) const;
+  [[nodiscard]] at::Tensor scale_latent(const at::Tensor& z) const;
+  [[nodiscard]] at::Tensor unscale_latent(const at::Tensor& latent) const;
 
  private:
   struct Impl;

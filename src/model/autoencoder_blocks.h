@@ -30,7 +30,7 @@ at::Tensor convolve(const Affine& conv, const at::Tensor& x_BCHW);
 class ResnetBlock {
  public:
   ResnetBlock(const VaeWeights& weights, const std::string& name, int64_t groups);
-  at::Tensor forward(const at::Tensor& x_BCHW) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x_BCHW) const;
 
  private:
   Affine norm1_;
@@ -44,7 +44,7 @@ class ResnetBlock {
 class SpatialAttention {
  public:
   SpatialAttention(const VaeWeights& weights, const std::string& name, int64_t groups);
-  at::Tensor forward(const at::Tensor& x_BCHW) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x_BCHW) const;
 
  private:
   Affine norm_;
@@ -58,7 +58,7 @@ class SpatialAttention {
 class MidBlock {
  public:
   MidBlock(const VaeWeights& weights, const std::string& name, int64_t groups);
-  at::Tensor forward(const at::Tensor& x_BCHW) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x_BCHW) const;
 
  private:
   ResnetBlock first_;
@@ -75,7 +75,7 @@ struct Level {
 class Encoder {
  public:
   Encoder(const AutoencoderConfig& config, const VaeWeights& weights);
-  at::Tensor forward(const at::Tensor& image_BCHW) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& image_BCHW) const;
 
  private:
   Affine conv_in_;
@@ -89,7 +89,7 @@ class Encoder {
 class Decoder {
  public:
   Decoder(const AutoencoderConfig& config, const VaeWeights& weights);
-  at::Tensor forward(const at::Tensor& latent_BCHW) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& latent_BCHW) const;
 
  private:
   Affine conv_in_;

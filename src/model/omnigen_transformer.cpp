@@ -43,7 +43,7 @@ struct TimeMlp {
   nn::Linear linear_1;
   nn::Linear linear_2;
 
-  at::Tensor forward(const at::Tensor& features) const {
+  [[nodiscard]] at::Tensor forward(const at::Tensor& features) const {
     return linear_2.forward(at::silu(linear_1.forward(features)));
   }
 };

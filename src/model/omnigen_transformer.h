@@ -28,7 +28,7 @@ class OmniGenTransformer {
   OmniGenTransformer& operator=(const OmniGenTransformer&) = delete;
 
   // Predicted velocities x1 - x0, one per sample. Shapes: [C, h, w] each, float32.
-  std::vector<at::Tensor> forward(const MicroBatch& batch) const;
+  [[nodiscard]] std::vector<at::Tensor> forward(const MicroBatch& batch) const;
 
   // Activations on the way, by name, for tests and diagnostics: time_token, time_embedding [B, D],
   // rope_cos, rope_sin [P, d], sequence, layer_0, layer_1, … [P, D], modulated [N, D], of the
@@ -40,13 +40,13 @@ class OmniGenTransformer {
   void set_gradient_checkpointing(
       bool enabled, std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
 
-  const TransformerConfig& config() const;
+  [[nodiscard]] const TransformerConfig& config() const;
   // Every weight by diffusers name, in the order of definition; the positional table excluded.
-  std::vector<std::pair<std::string, at::Tensor>> named_weights() const;
+  [[nodiscard]] std::vector<std::pair<std::string, at::Tensor>> named_weights() const;
   // The module tree with `linear` set, for adapters to attach to.
   nn::ModuleTree module_tree();
-  at::ScalarType dtype() const;
-  at::Device device() const;
+  [[nodiscard]] at::ScalarType dtype() const;
+  [[nodiscard]] at::Device device() const;
 
  private:
   struct Impl;

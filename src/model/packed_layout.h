@@ -16,7 +16,7 @@ struct Grid {
   int64_t height = 0;  // in patches
   int64_t width = 0;
 
-  int64_t tokens() const { return height * width; }
+  [[nodiscard]] int64_t tokens() const { return height * width; }
 };
 
 // Grid of a latent [C, h, w]. `what` names it in errors.
@@ -28,7 +28,7 @@ struct SampleLayout {
   Grid grid;                  // of the output image
   int64_t image_begin = 0;    // first row among the packed output-image tokens
 
-  int64_t length() const { return num_condition + 1 + grid.tokens(); }
+  [[nodiscard]] int64_t length() const { return num_condition + 1 + grid.tokens(); }
 };
 
 struct PackedLayout {

@@ -32,15 +32,15 @@ class RandomWeights {
   struct Entry {
     std::string name;
     std::vector<int64_t> shape;
-    int64_t numel() const;
+    [[nodiscard]] int64_t numel() const;
   };
   // Weights in the order of definition; the transformer's position table last.
-  const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
 
   // On the CPU. Drawn in float32, rounded once to `dtype`.
-  at::Tensor make(const Entry& entry, at::ScalarType dtype) const;
+  [[nodiscard]] at::Tensor make(const Entry& entry, at::ScalarType dtype) const;
   // All of them: what the models' constructors take.
-  std::map<std::string, at::Tensor> make_all(at::ScalarType dtype) const;
+  [[nodiscard]] std::map<std::string, at::Tensor> make_all(at::ScalarType dtype) const;
 
  private:
   // value = offset + scale · (normal or uniform in [-1, 1]); scale 0: constant.
@@ -50,9 +50,9 @@ class RandomWeights {
     bool is_uniform = false;
   };
   RandomWeights(RandomScheme scheme, uint64_t seed) : scheme_(scheme), seed_(seed) {}
-  Distribution distribution_of(const Entry& entry) const;
-  Distribution scratch(const Entry& entry) const;
-  at::Tensor position_rows(at::ScalarType dtype) const;
+  [[nodiscard]] Distribution distribution_of(const Entry& entry) const;
+  [[nodiscard]] Distribution scratch(const Entry& entry) const;
+  [[nodiscard]] at::Tensor position_rows(at::ScalarType dtype) const;
 
   RandomScheme scheme_;
   uint64_t seed_;

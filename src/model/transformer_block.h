@@ -19,7 +19,7 @@ struct Stream {
   at::Tensor value;
   at::Tensor pending;  // undefined: nothing pending
 
-  at::Tensor sum() const { return pending.defined() ? value + pending : value; }
+  [[nodiscard]] at::Tensor sum() const { return pending.defined() ? value + pending : value; }
 };
 
 // What a block needs to know of the micro-batch.
@@ -44,7 +44,7 @@ struct TransformerBlock {
   int64_t num_heads = 1;
 
   // Rows of the result are the rows that ask.
-  Stream forward(const Stream& in, const BlockContext& context) const;
+  [[nodiscard]] Stream forward(const Stream& in, const BlockContext& context) const;
 };
 
 // The given rows of x, a view where they are one range. Shapes: [P, D] -> [Q, D].

@@ -28,7 +28,7 @@ struct TransformerConfig {
   int64_t pos_embed_max_size = 192;
   int64_t time_step_dim = 256;
 
-  int64_t head_dim() const { return hidden_size / num_attention_heads; }
+  [[nodiscard]] int64_t head_dim() const { return hidden_size / num_attention_heads; }
 
   // The published model, rope factors included.
   static TransformerConfig omnigen_v1();

@@ -25,9 +25,9 @@ struct Linear {
   at::Tensor bias;
   std::shared_ptr<LinearAdapter> adapter;
 
-  at::Tensor forward(const at::Tensor& x) const;
-  int64_t in_features() const { return weight.size(1); }
-  int64_t out_features() const { return weight.size(0); }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
+  [[nodiscard]] int64_t in_features() const { return weight.size(1); }
+  [[nodiscard]] int64_t out_features() const { return weight.size(0); }
 };
 
 }  // namespace omnigen::nn

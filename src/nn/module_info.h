@@ -17,7 +17,7 @@ struct ModuleInfo {
   int64_t in_features = 0;
   Linear* linear = nullptr;  // null where the tree was made from shapes alone
 
-  bool is_linear() const { return class_name == "Linear"; }
+  [[nodiscard]] bool is_linear() const { return class_name == "Linear"; }
 };
 
 using ModuleTree = std::vector<ModuleInfo>;

@@ -28,7 +28,7 @@ class AdamW : public Optimizer {
   AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options);
 
   void step(double learning_rate) override;
-  std::map<std::string, at::Tensor> state_dict() const override;
+  [[nodiscard]] std::map<std::string, at::Tensor> state_dict() const override;
   void load_state_dict(const std::map<std::string, at::Tensor>& state) override;
 
  private:

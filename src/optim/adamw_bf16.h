@@ -65,7 +65,7 @@ class AdamWBf16 : public Optimizer {
   AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Options& options);
 
   void step(double learning_rate) override;
-  std::map<std::string, at::Tensor> state_dict() const override;
+  [[nodiscard]] std::map<std::string, at::Tensor> state_dict() const override;
   void load_state_dict(const std::map<std::string, at::Tensor>& state) override;
 
  private:

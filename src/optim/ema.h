@@ -32,13 +32,13 @@ class Ema {
 
   // After optimizer step number `step` (from 1); nothing between update intervals.
   void update(int64_t step);
-  double decay() const { return decay_; }  // of the last update
+  [[nodiscard]] double decay() const { return decay_; }  // of the last update
 
   // Shadows by parameter name.
-  std::map<std::string, at::Tensor> state_dict() const;
+  [[nodiscard]] std::map<std::string, at::Tensor> state_dict() const;
   // Errors: DataError for missing, unexpected or mis-shaped shadows.
   void load_state_dict(const std::map<std::string, at::Tensor>& state);
-  const std::vector<at::Tensor>& shadows() const { return shadows_; }
+  [[nodiscard]] const std::vector<at::Tensor>& shadows() const { return shadows_; }
 
  private:
   std::vector<Parameter> parameters_;

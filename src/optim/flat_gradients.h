@@ -17,7 +17,7 @@ class FlatGradients {
   at::Tensor& buffer() { return buffer_; }
   void zero() { buffer_.zero_(); }
   // True while every .grad still is the view given at construction.
-  bool attached() const;
+  [[nodiscard]] bool attached() const;
 
  private:
   std::vector<Parameter> parameters_;

@@ -25,13 +25,13 @@ class LrSchedule {
   explicit LrSchedule(LrOptions options);
 
   // Rate of update number `steps_done` + 1.
-  double at(int64_t steps_done) const;
+  [[nodiscard]] double at(int64_t steps_done) const;
 
   // `constant` with warm-up steps is constant_with_warmup.
-  const std::string& name() const { return options_.name; }
+  [[nodiscard]] const std::string& name() const { return options_.name; }
 
  private:
-  double wave(double phase_cos) const;
+  [[nodiscard]] double wave(double phase_cos) const;
 
   LrOptions options_;
 };

@@ -26,7 +26,7 @@ class Optimizer {
   // One update with the given rate from every parameter's .grad. Counts its own steps.
   virtual void step(double learning_rate) = 0;
   // Everything that must survive a restart, bit for bit, by name (`<parameter>.exp_avg`, …).
-  virtual std::map<std::string, at::Tensor> state_dict() const = 0;
+  [[nodiscard]] virtual std::map<std::string, at::Tensor> state_dict() const = 0;
   // Errors: DataError for missing, unexpected or mis-shaped state.
   virtual void load_state_dict(const std::map<std::string, at::Tensor>& state) = 0;
 };

@@ -33,10 +33,10 @@ class AddedTokenSplitter {
   explicit AddedTokenSplitter(std::vector<AddedToken> tokens);
 
   // Plain parts are never empty.
-  std::vector<Segment> split(std::string_view text) const;
+  [[nodiscard]] std::vector<Segment> split(std::string_view text) const;
 
  private:
-  const AddedToken* longest_at(std::string_view text, size_t offset) const;
+  [[nodiscard]] const AddedToken* longest_at(std::string_view text, size_t offset) const;
 
   std::vector<AddedToken> tokens_;
   std::array<std::vector<size_t>, 256> by_first_byte_;  // indices into tokens_, longest first

@@ -84,7 +84,7 @@ class Handler : public nlohmann::json_sax<json> {
     return fail(fmt::format("not JSON at byte {}: {}", position, error.what()));
   }
 
-  const std::string& problem() const { return problem_; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
   static constexpr size_t kExpectedPieces = 1 << 16;

@@ -26,7 +26,7 @@ class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message, int exit_code = kExitFailure)
       : std::runtime_error(message), exit_code_(exit_code) {}
-  int exit_code() const { return exit_code_; }
+  [[nodiscard]] int exit_code() const { return exit_code_; }
 
  private:
   int exit_code_;

@@ -13,8 +13,8 @@
 namespace omnigen::util {
 namespace {
 
-constexpr double kTerminalInterval_s = 0.1;
-constexpr double kPlainInterval_s = 10.0;
+constexpr double kTerminalIntervalSeconds = 0.1;
+constexpr double kPlainIntervalSeconds = 10.0;
 constexpr int kBarWidth = 24;
 
 int terminal_width() {
@@ -70,7 +70,8 @@ void Progress::update(int64_t done, std::string_view fields) {
   if (!visible_) return;
   const double now_s = since_start_.elapsed_s();
   const bool last = done >= total_;
-  if (!last && now_s - last_shown_s_ < (on_terminal_ ? kTerminalInterval_s : kPlainInterval_s)) {
+  if (!last &&
+      now_s - last_shown_s_ < (on_terminal_ ? kTerminalIntervalSeconds : kPlainIntervalSeconds)) {
     return;
   }
   last_shown_s_ = now_s;

@@ -23,7 +23,7 @@ class Progress {
   void finish();
 
  private:
-  std::string line(int64_t done, std::string_view fields) const;
+  [[nodiscard]] std::string line(int64_t done, std::string_view fields) const;
 
   std::string title_;
   int64_t total_;

@@ -8,7 +8,9 @@ namespace omnigen::util {
 class Stopwatch {
  public:
   // Seconds since the start.
-  double elapsed_s() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  [[nodiscard]] double elapsed_s() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
   // Seconds since the start, which is set to now.
   double lap_s() {
     const auto now = Clock::now();

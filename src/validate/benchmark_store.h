@@ -17,14 +17,15 @@ class BenchmarkStore {
   // Reads the record; one that is missing or damaged counts as empty.
   explicit BenchmarkStore(const std::filesystem::path& output_dir);
 
-  bool is_current(const ValidateOptions& options, const RenderItem& item) const;
+  [[nodiscard]] bool is_current(const ValidateOptions& options, const RenderItem& item) const;
   // Errors: Error if it cannot be written.
   void save(const ValidateOptions& options, const RenderItem& item, const std::string& png);
   // PNG bytes, or nothing where there is no current image.
-  std::string load(const ValidateOptions& options, const RenderItem& item) const;
+  [[nodiscard]] std::string load(const ValidateOptions& options, const RenderItem& item) const;
 
  private:
-  std::filesystem::path file_of(const ValidateOptions& options, const RenderItem& item) const;
+  [[nodiscard]] std::filesystem::path file_of(const ValidateOptions& options,
+                                              const RenderItem& item) const;
 
   std::filesystem::path folder_;
   std::map<std::string, std::string> hash_of_file_;

@@ -62,7 +62,8 @@ class FlowSampler {
   FlowSampler(const model::OmniGenTransformer& transformer, const SamplerOptions& options);
 
   // Shapes: latent [C, h, w], float32, on the transformer's device. No gradients.
-  at::Tensor sample(const SampleRequest& request, const SamplerObserver& observer = {}) const;
+  [[nodiscard]] at::Tensor sample(const SampleRequest& request,
+                                  const SamplerObserver& observer = {}) const;
 
  private:
   const model::OmniGenTransformer& transformer_;

@@ -14,8 +14,8 @@ namespace {
 constexpr uint8_t kWhite = 255;
 constexpr Rgb kSeparator = {200, 200, 200};
 constexpr Rgb kInk = {45, 45, 45};
-constexpr double kMargin_px = 10.0;
-constexpr double kMaxText_px = 28.0;
+constexpr double kMarginPixels = 10.0;
+constexpr double kMaxTextPixels = 28.0;
 constexpr double kPictureToText = 18.0;  // a picture's width holds that many letters' heights
 constexpr double kOutlineToText = 14.0;
 constexpr double kCapToText = 0.73;
@@ -23,13 +23,13 @@ constexpr double kDescentToText = 0.24;
 constexpr double kPromptShare = 1.0 / 3.0;
 constexpr int64_t kSheetMargin = 24;
 constexpr int64_t kSheetGap = 12;
-constexpr double kTitle_px = 26.0;
-constexpr double kCaption_px = 17.0;
+constexpr double kTitlePixels = 26.0;
+constexpr double kCaptionPixels = 17.0;
 
 // 28 px as the reference on large pictures, less on small ones.
 TextStyle overlay_style(int64_t picture_width) {
   TextStyle style;
-  style.size_px = std::min(kMaxText_px, static_cast<double>(picture_width) / kPictureToText);
+  style.size_px = std::min(kMaxTextPixels, static_cast<double>(picture_width) / kPictureToText);
   style.outline_px = style.size_px / kOutlineToText;
   return style;
 }
@@ -108,16 +108,16 @@ data::Image join(const data::Image& left, const data::Image& right) {
 }
 
 void draw_label(data::Image& image, const std::string& label) {
-  draw_text(image, label, kMargin_px, kMargin_px, overlay_style(image.width));
+  draw_text(image, label, kMarginPixels, kMarginPixels, overlay_style(image.width));
 }
 
 void draw_prompt(data::Image& image, const std::string& prompt) {
   const TextStyle style = overlay_style(image.width);
   const auto room = static_cast<double>(image.height) * kPromptShare;
   const auto max_lines = std::max<size_t>(1, static_cast<size_t>(room / line_height(style)));
-  const auto lines = wrap_text("Prompt: " + prompt,
-                               static_cast<double>(image.width) - 2 * kMargin_px, max_lines, style);
-  double y = static_cast<double>(image.height) - kMargin_px -
+  const auto lines = wrap_text(
+      "Prompt: " + prompt, static_cast<double>(image.width) - 2 * kMarginPixels, max_lines, style);
+  double y = static_cast<double>(image.height) - kMarginPixels -
              style.size_px * (kCapToText + kDescentToText) -
              static_cast<double>(lines.size() - 1) * line_height(style);
   for (const std::string& line : lines) {
@@ -171,8 +171,8 @@ data::Image shrink(const data::Image& image, int64_t width, int64_t height) {
 
 data::Image contact_sheet(const std::string& title, const std::vector<std::string>& columns,
                           const std::vector<SheetRow>& rows, int64_t cell) {
-  const TextStyle title_style = sheet_style(kTitle_px);
-  const TextStyle caption_style = sheet_style(kCaption_px);
+  const TextStyle title_style = sheet_style(kTitlePixels);
+  const TextStyle caption_style = sheet_style(kCaptionPixels);
   const auto caption_height = static_cast<int64_t>(line_height(caption_style));
   const auto head = kSheetMargin + static_cast<int64_t>(line_height(title_style)) + kSheetGap;
   std::vector<std::vector<data::Image>> cells;
@@ -208,7 +208,7 @@ data::Image contact_sheet(const std::string& title, const std::vector<std::strin
     }
     y += heights[r];
     draw_text(sheet, ellipsis(rows[r].name, width, caption_style), kSheetMargin,
-              static_cast<double>(y) + kCaption_px * 0.3, caption_style);
+              static_cast<double>(y) + kCaptionPixels * 0.3, caption_style);
     y += caption_height + kSheetGap;
   }
   return sheet;

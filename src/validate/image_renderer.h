@@ -34,7 +34,7 @@ class ImageRenderer {
   std::string render(const RenderItem& item, const Report& report);
 
  private:
-  std::string render_once(const RenderItem& item, const Report& report) const;
+  [[nodiscard]] std::string render_once(const RenderItem& item, const Report& report) const;
 
   const ValidateOptions& options_;
   RenderModels models_;

@@ -13,7 +13,7 @@ struct Rendered {
   std::string error;  // why
   int rank = 0;       // that rendered it
 
-  bool ok() const { return error.empty(); }
+  [[nodiscard]] bool ok() const { return error.empty(); }
 };
 
 struct RenderPool {

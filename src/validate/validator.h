@@ -61,7 +61,7 @@ class Validator {
   // its file included, is logged and that image left out.
   ValidationResult run(int64_t step, const RenderModels& models, const EmaSwap& ema = {});
 
-  const ValidateOptions& options() const { return options_; }
+  [[nodiscard]] const ValidateOptions& options() const { return options_; }
 
  private:
   struct Parts;

@@ -48,8 +48,8 @@ class CacheWorkspace {
     dataset.max_workers = 2;
   }
 
-  std::filesystem::path images() const { return dir_ / "images"; }
-  std::filesystem::path folder() const { return dir_ / "cache"; }
+  [[nodiscard]] std::filesystem::path images() const { return dir_ / "images"; }
+  [[nodiscard]] std::filesystem::path folder() const { return dir_ / "cache"; }
 
   void add(const std::string& name, const std::string& source) const {
     const auto path = images() / name;
@@ -68,20 +68,20 @@ class CacheWorkspace {
   }
 
   cache::BuildReport build(comm::ProcessGroup& group) const { return run(group, false); }
-  cache::BuildReport build() const {
+  [[nodiscard]] cache::BuildReport build() const {
     comm::SingleGroup group;
     return run(group, false);
   }
-  cache::BuildReport plan() const {
+  [[nodiscard]] cache::BuildReport plan() const {
     comm::SingleGroup group;
     return run(group, true);
   }
-  data::ShardDataset open() const {
+  [[nodiscard]] data::ShardDataset open() const {
     return data::ShardDataset({.folder = folder(), .id = "pictures"});
   }
 
   // Every file of the cache but locks, by name.
-  std::map<std::string, std::string> files() const {
+  [[nodiscard]] std::map<std::string, std::string> files() const {
     std::map<std::string, std::string> contents;
     for (const auto& entry : std::filesystem::directory_iterator(folder())) {
       const std::string name = entry.path().filename().string();

@@ -39,10 +39,10 @@ class SurveyTest : public ::testing::Test {
     settings_.crop.resolution = 0.000256;
     settings_.crop.alignment = 16;
   }
-  Survey run(const std::vector<SourceFile>& files) const {
+  [[nodiscard]] Survey run(const std::vector<SourceFile>& files) const {
     return survey(files, *cached_, ledger_, settings_, rules_);
   }
-  std::vector<ScanRequest> requests(const std::vector<SourceFile>& files) const {
+  [[nodiscard]] std::vector<ScanRequest> requests(const std::vector<SourceFile>& files) const {
     return scan_requests(files, *cached_, ledger_, rules_);
   }
 

@@ -1,11 +1,11 @@
 // A job that fails as it is told, for job_launch_test: `comm_fault_program MODE RANK [FILE]`. Rank
 // RANK prints `fault at SECONDS` (since the epoch) before it does what the others do not.
 #include <fmt/format.h>
-#include <signal.h>
-#include <time.h>
 #include <torch/types.h>
 
 #include <chrono>
+#include <csignal>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iostream>

@@ -10,7 +10,7 @@
 namespace omnigen::comm {
 namespace {
 
-constexpr double kLimit_s = 10.0;
+constexpr double kLimitSeconds = 10.0;
 
 struct Pair {
   FrameSocket here;
@@ -20,8 +20,8 @@ struct Pair {
 Pair connected_pair() {
   FrameListener listener(/*loopback_only=*/true);
   Pair pair;
-  pair.here = FrameSocket::connect("127.0.0.1", listener.port(), kLimit_s);
-  pair.there = listener.accept(kLimit_s);
+  pair.here = FrameSocket::connect("127.0.0.1", listener.port(), kLimitSeconds);
+  pair.there = listener.accept(kLimitSeconds);
   return pair;
 }
 
@@ -31,9 +31,9 @@ TEST(FrameSocket, FramesKeepTheirBordersAndBytes) {
   ASSERT_TRUE(pair.here.send(binary));
   ASSERT_TRUE(pair.here.send(""));
   ASSERT_TRUE(pair.here.send(std::string(100'000, 'x')));
-  EXPECT_EQ(pair.there.receive(kLimit_s), binary);
-  EXPECT_EQ(pair.there.receive(kLimit_s), "");
-  EXPECT_EQ(pair.there.receive(kLimit_s), std::string(100'000, 'x'));
+  EXPECT_EQ(pair.there.receive(kLimitSeconds), binary);
+  EXPECT_EQ(pair.there.receive(kLimitSeconds), "");
+  EXPECT_EQ(pair.there.receive(kLimitSeconds), std::string(100'000, 'x'));
 }
 
 TEST(FrameSocket, NothingSentIsNothingReceived) {
@@ -66,15 +66,15 @@ TEST(FrameSocket, AFrameBeyondAllReasonClosesTheConnection) {
   Pair pair = connected_pair();
   const std::string http = "GET / HTTP/1.1\r\n\r\n";  // its first four bytes are a huge length
   ASSERT_EQ(::send(pair.here.fd(), http.data(), http.size(), 0), std::ssize(http));
-  EXPECT_EQ(pair.there.receive(kLimit_s), std::nullopt);
+  EXPECT_EQ(pair.there.receive(kLimitSeconds), std::nullopt);
   EXPECT_FALSE(pair.there.is_open());
 }
 
 TEST(FrameSocket, ConnectingWhereNobodyListensIsAnEmptySocket) {
   uint16_t port = 0;
   { port = FrameListener(/*loopback_only=*/true).port(); }
-  EXPECT_FALSE(FrameSocket::connect("127.0.0.1", port, kLimit_s).is_open());
-  EXPECT_FALSE(FrameSocket::connect("not an address", port, kLimit_s).is_open());
+  EXPECT_FALSE(FrameSocket::connect("127.0.0.1", port, kLimitSeconds).is_open());
+  EXPECT_FALSE(FrameSocket::connect("not an address", port, kLimitSeconds).is_open());
 }
 
 TEST(FrameSocket, AcceptGivesUpAtItsLimit) {

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <array>
+#include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -20,7 +20,7 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-constexpr int64_t kEndLimit_s = 30;  // from the fault to the end of the last rank: the promise
+constexpr int64_t kEndLimitSeconds = 30;  // from the fault to the end of the last rank: the promise
 const std::string kProgram = std::string(OMNIGEN_BINARY_DIR) + "/tests/comm_fault_program ";
 
 struct Outcome {
@@ -29,7 +29,7 @@ struct Outcome {
   std::string output;    // both streams
 
   // The lines that tell why a job ended.
-  std::vector<std::string> fatal_lines() const {
+  [[nodiscard]] std::vector<std::string> fatal_lines() const {
     std::vector<std::string> found;
     std::istringstream lines(output);
     for (std::string line; std::getline(lines, line);) {
@@ -39,7 +39,7 @@ struct Outcome {
   }
 
   // From the rank that failed doing so to the end of the whole job.
-  int64_t seconds_since_fault() const {
+  [[nodiscard]] int64_t seconds_since_fault() const {
     const size_t found = output.find("fault at ");
     return found == std::string::npos ? 0 : ended_at - std::stoll(output.substr(found + 9));
   }
@@ -68,7 +68,7 @@ void expect_ended(const Outcome& outcome, const std::string& line) {
   SCOPED_TRACE(outcome.output);
   ASSERT_EQ(outcome.fatal_lines().size(), 1U);
   EXPECT_THAT(outcome.fatal_lines()[0], ContainsRegex(line));
-  EXPECT_LE(outcome.seconds_since_fault(), kEndLimit_s);
+  EXPECT_LE(outcome.seconds_since_fault(), kEndLimitSeconds);
 }
 
 TEST(JobLaunch, ARankThatFailsAloneEndsRanksThatWait) {

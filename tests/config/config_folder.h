@@ -43,8 +43,8 @@ class ConfigFolder {
     std::ofstream(path) << text;
   }
 
-  LoadResult load(const std::vector<std::string>& args = {},
-                  Purpose purpose = Purpose::kTrain) const {
+  [[nodiscard]] LoadResult load(const std::vector<std::string>& args = {},
+                                Purpose purpose = Purpose::kTrain) const {
     write("config.json", config.dump(1));
     write("lycoris.json", lycoris.dump(1));
     write("data.json", datasets.dump(1));
@@ -54,8 +54,8 @@ class ConfigFolder {
   }
 
   // The text of the error, or nothing.
-  std::string error(const std::vector<std::string>& args = {},
-                    Purpose purpose = Purpose::kTrain) const {
+  [[nodiscard]] std::string error(const std::vector<std::string>& args = {},
+                                  Purpose purpose = Purpose::kTrain) const {
     try {
       load(args, purpose);
       return "";

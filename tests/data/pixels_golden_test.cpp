@@ -22,11 +22,13 @@ struct Row {
   json description;
   io::SafetensorsReader tensors;
 
-  std::filesystem::path file() const {
+  [[nodiscard]] std::filesystem::path file() const {
     return test::golden_dir() / "data" / description.at("file").get<std::string>();
   }
-  bool is_jpeg() const { return file().extension() == ".jpg" || file().extension() == ".jpeg"; }
-  CropPlan plan() const {
+  [[nodiscard]] bool is_jpeg() const {
+    return file().extension() == ".jpg" || file().extension() == ".jpeg";
+  }
+  [[nodiscard]] CropPlan plan() const {
     const json& stored = description.at("stored_size");
     const PixelSize size =
         oriented_size({stored.at(0), stored.at(1)}, description.at("orientation"));

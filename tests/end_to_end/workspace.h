@@ -25,7 +25,9 @@ class Workspace {
   // Pictures of several sizes; the model is tests/golden/tiny-omnigen.
   Workspace();
 
-  std::filesystem::path path(const std::string& name = "") const { return dir_.path() / name; }
+  [[nodiscard]] std::filesystem::path path(const std::string& name = "") const {
+    return dir_.path() / name;
+  }
   // Keys of config.json, changed before a run.
   nlohmann::json config;
   nlohmann::json datasets;
@@ -39,14 +41,16 @@ class Workspace {
                        const std::vector<std::string>& arguments);
   Outcome run(const std::string& command);
 
-  std::filesystem::path output(const std::string& name) const { return path("output/" + name); }
+  [[nodiscard]] std::filesystem::path output(const std::string& name) const {
+    return path("output/" + name);
+  }
   // `metrics.jsonl` by step; of several rows of a step the last one counts.
-  std::map<int64_t, nlohmann::json> metrics(const std::string& name) const;
+  [[nodiscard]] std::map<int64_t, nlohmann::json> metrics(const std::string& name) const;
 
  private:
   void write_config() const;
-  std::string train_command(const std::string& name, int ranks,
-                            const std::vector<std::string>& arguments) const;
+  [[nodiscard]] std::string train_command(const std::string& name, int ranks,
+                                          const std::vector<std::string>& arguments) const;
 
   TempDir dir_;
 };

@@ -47,20 +47,24 @@ class Message {
     }
   }
 
-  bool has(int field) const { return fields_.contains(field) || numbers_.contains(field); }
-  uint64_t number(int field) const {
+  [[nodiscard]] bool has(int field) const {
+    return fields_.contains(field) || numbers_.contains(field);
+  }
+  [[nodiscard]] uint64_t number(int field) const {
     return numbers_.contains(field) ? numbers_.find(field)->second : 0;
   }
-  std::string bytes(int field) const { return has(field) ? fields_.find(field)->second : ""; }
-  Message message(int field) const { return Message(fields_.find(field)->second); }
-  std::vector<Message> messages(int field) const {
+  [[nodiscard]] std::string bytes(int field) const {
+    return has(field) ? fields_.find(field)->second : "";
+  }
+  [[nodiscard]] Message message(int field) const { return Message(fields_.find(field)->second); }
+  [[nodiscard]] std::vector<Message> messages(int field) const {
     std::vector<Message> found;
     const auto [first, last] = fields_.equal_range(field);
     for (auto it = first; it != last; ++it) found.emplace_back(it->second);
     return found;
   }
-  float single(int field) const { return fixed<float>(field); }
-  double real(int field) const { return fixed<double>(field); }
+  [[nodiscard]] float single(int field) const { return fixed<float>(field); }
+  [[nodiscard]] double real(int field) const { return fixed<double>(field); }
 
  private:
   static uint64_t varint(std::string_view& bytes) {
@@ -78,7 +82,7 @@ class Message {
     return head;
   }
   template <class Value>
-  Value fixed(int field) const {
+  [[nodiscard]] Value fixed(int field) const {
     Value value{};
     const std::string raw = bytes(field);
     if (raw.size() != sizeof value) throw std::runtime_error("field has another size");

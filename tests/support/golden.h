@@ -18,13 +18,13 @@ struct GoldenCase {
   std::filesystem::path path;  // without extension
   nlohmann::json json;
 
-  std::string name() const { return path.filename().string(); }
-  bool has(const std::string& tensor) const;
+  [[nodiscard]] std::string name() const { return path.filename().string(); }
+  [[nodiscard]] bool has(const std::string& tensor) const;
   // Deep copy, owned by the caller.
   at::Tensor operator[](const std::string& tensor) const;
-  std::vector<std::string> names() const;
+  [[nodiscard]] std::vector<std::string> names() const;
   // Names that begin with `prefix`, prefix removed.
-  std::vector<std::string> names_below(const std::string& prefix) const;
+  [[nodiscard]] std::vector<std::string> names_below(const std::string& prefix) const;
 };
 
 // Every case of a folder whose name begins with `prefix` and has both files, sorted by name.

@@ -22,15 +22,21 @@ class MemoryDataset : public data::Dataset {
     token_ids_.push_back(std::move(token_ids));
   }
 
-  const std::string& id() const override { return id_; }
-  int64_t size() const override { return std::ssize(metas_); }
-  const data::RecordMeta& meta(int64_t record) const override { return metas_.at(record); }
-  at::Tensor latent(int64_t record) const override { return latents_.at(record); }
-  std::string caption(int64_t record, int64_t) const override { return metas_.at(record).path; }
-  std::vector<int64_t> token_ids(int64_t record, int64_t) const override {
+  [[nodiscard]] const std::string& id() const override { return id_; }
+  [[nodiscard]] int64_t size() const override { return std::ssize(metas_); }
+  [[nodiscard]] const data::RecordMeta& meta(int64_t record) const override {
+    return metas_.at(record);
+  }
+  [[nodiscard]] at::Tensor latent(int64_t record) const override { return latents_.at(record); }
+  [[nodiscard]] std::string caption(int64_t record, int64_t) const override {
+    return metas_.at(record).path;
+  }
+  [[nodiscard]] std::vector<int64_t> token_ids(int64_t record, int64_t) const override {
     return token_ids_.at(record);
   }
-  std::string fingerprint() const override { return id_ + std::to_string(metas_.size()); }
+  [[nodiscard]] std::string fingerprint() const override {
+    return id_ + std::to_string(metas_.size());
+  }
 
  private:
   std::string id_;

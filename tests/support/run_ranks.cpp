@@ -81,8 +81,8 @@ class ThreadGroup : public comm::ProcessGroup {
  public:
   ThreadGroup(Meeting& meeting, int rank, int size) : meeting_(meeting), rank_(rank), size_(size) {}
 
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
+  [[nodiscard]] int rank() const override { return rank_; }
+  [[nodiscard]] int size() const override { return size_; }
 
   void all_reduce_sum(at::Tensor& tensor) override {
     check_reducible(tensor);

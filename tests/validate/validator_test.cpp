@@ -82,7 +82,7 @@ class ValidatorTest : public ::testing::Test {
     return result;
   }
 
-  std::vector<std::string> files_in(const std::string& folder) const {
+  [[nodiscard]] std::vector<std::string> files_in(const std::string& folder) const {
     std::vector<std::string> names;
     if (!fs::exists(dir_ / folder)) return names;
     for (const auto& entry : fs::directory_iterator(dir_ / folder)) {
@@ -90,8 +90,10 @@ class ValidatorTest : public ::testing::Test {
     }
     return names;
   }
-  std::string bytes_of(const std::string& file) const { return io::read_file(dir_ / file); }
-  data::Image picture(const std::string& file) const {
+  [[nodiscard]] std::string bytes_of(const std::string& file) const {
+    return io::read_file(dir_ / file);
+  }
+  [[nodiscard]] data::Image picture(const std::string& file) const {
     return data::decode_image(bytes_of(file), file).image;
   }
 
