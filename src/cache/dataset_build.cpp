@@ -240,7 +240,7 @@ void DatasetBuild::encode(const std::vector<PlannedShard>& plan) {
       is_root() ? static_cast<double>(std::max<int64_t>(0, max_failed() - known_failures)) : 0.0));
   const at::Device device = context_.device();
   LatentEncoder encoder(vae_, [&](at::ScalarType dtype) {
-    return model::load_autoencoder(vae_.folder.parent_path(), {dtype, device});
+    return model::load_autoencoder(vae_.folder, {dtype, device});
   });
   std::vector<PlannedShard> own;
   for (const PlannedShard& shard : plan) {

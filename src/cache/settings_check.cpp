@@ -8,16 +8,27 @@
 #include "util/error.h"
 
 namespace omnigen::cache {
+namespace {
+
+// What the cache drew stays valid when the training run draws with another seed.
+std::vector<std::string> differing(data::Fingerprint cached, data::Fingerprint current) {
+  cached.members.erase("seed");
+  current.members.erase("seed");
+  return data::differing_members(cached, current);
+}
+
+}  // namespace
 
 void require_current_settings(const config::Config& config, const config::DatasetConfig& dataset,
                               const std::vector<config::DatasetConfig>& datasets,
                               const data::CacheIndex& index, const std::string& build_command) {
   const data::Fingerprints& cached = index.fingerprints;
-  std::vector<std::string> differences = data::differing_members(
-      cached.image, data::image_fingerprint(data::source_settings(config, dataset)));
-  for (const auto& line :
-       data::differing_members(cached.vae, vae_fingerprint(vae_settings(config), index))) {
-    differences.push_back(line);
+  std::vector<std::string> differences =
+      differing(cached.image, data::image_fingerprint(data::source_settings(config, dataset)));
+  const VaeSettings vae = vae_settings(config);
+  if (std::filesystem::exists(vae.folder / "config.json")) {
+    const auto more = differing(cached.vae, vae_fingerprint(vae, index));
+    differences.insert(differences.end(), more.begin(), more.end());
   }
   if (!differences.empty()) {
     throw util::DataError(mismatch_message(dataset.id, dataset.cache_dir_vae,

@@ -137,9 +137,8 @@ std::unique_ptr<OmniGenTransformer> load_transformer(const fs::path& folder,
 }
 
 std::unique_ptr<Autoencoder> load_autoencoder(const fs::path& folder, const Placement& placement) {
-  const fs::path inside = folder / "vae";
-  const AutoencoderConfig config = AutoencoderConfig::from_file(inside / "config.json");
-  const io::SafetensorsFolder files(inside, kWeights);
+  const AutoencoderConfig config = AutoencoderConfig::from_file(folder / "config.json");
+  const io::SafetensorsFolder files(folder, kWeights);
   Shapes found;
   std::map<std::string, at::Tensor> weights;
   for (const std::string& file_name : files.names()) {
@@ -151,7 +150,7 @@ std::unique_ptr<Autoencoder> load_autoencoder(const fs::path& folder, const Plac
     found[name] = weight.sizes().vec();
     weights[name] = weight;
   }
-  require_exact(inside.string(), weight_shapes(config), found);
+  require_exact(folder.string(), weight_shapes(config), found);
   for (auto& [name, weight] : weights) weight = placed(weight, name, placement);
   return std::make_unique<Autoencoder>(config, std::move(weights));
 }

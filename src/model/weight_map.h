@@ -26,7 +26,7 @@ struct Placement {
 std::unique_ptr<OmniGenTransformer> load_transformer(const std::filesystem::path& folder,
                                                      const Placement& placement);
 
-// `<folder>/vae/`. Errors: DataError.
+// The folder of the VAE itself: config.json and the weights. Errors: DataError.
 std::unique_ptr<Autoencoder> load_autoencoder(const std::filesystem::path& folder,
                                               const Placement& placement);
 

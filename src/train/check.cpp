@@ -6,8 +6,8 @@
 #include <map>
 
 #include "adapter/adapter_set.h"
+#include "cache/vae_identity.h"
 #include "data/rank_slice.h"
-#include "data/shard_dataset.h"
 #include "model/omnigen_transformer.h"
 #include "train/run.h"
 #include "train/run_setup.h"
@@ -23,6 +23,15 @@ class Report {
     fmt::print("{}\n", fmt::format(text, std::forward<Args>(args)...));
   }
   void missing(const std::string& text) { missing_.push_back(text); }
+  // What `part` throws is missing or wrong; the other parts are looked at all the same.
+  template <class Part>
+  void attempt(Part part) {
+    try {
+      part();
+    } catch (const util::Error& error) {
+      missing(error.what());
+    }
+  }
   int finish() {
     std::fflush(stdout);
     if (missing_.empty()) {
@@ -74,13 +83,11 @@ void report_datasets(const config::LoadResult& loaded, Report& report) {
                dataset.is_regularisation_data ? ", regularisation" : "",
                dataset.holds_images() ? dataset.instance_data_dir : dataset.cache_dir);
     if (!dataset.is_trained() && !dataset.is_eval()) continue;
-    try {
-      const data::ShardDataset cache(data::CacheLocation{dataset.cache_dir_vae, dataset.id});
+    report.attempt([&] {
+      const auto cache = open_cache(loaded, dataset);
       report.say("    cache {}: {} records, {} samples per epoch", dataset.cache_dir_vae,
-                 cache.size(), cache.size() * (dataset.repeats + 1));
-    } catch (const util::DataError& error) {
-      report.missing(error.what());
-    }
+                 cache->size(), cache->size() * (dataset.repeats + 1));
+    });
   }
 }
 
@@ -102,13 +109,26 @@ model::TransformerConfig transformer_shape(const config::Config& config, Report&
 void report_weights(const config::Config& config, Report& report) {
   const std::filesystem::path folder = config.model.pretrained_model_name_or_path;
   if (!std::filesystem::is_directory(folder)) return;
-  try {  // memory-mapped: nothing of the weights is read
-    model::load_transformer(folder, transformer_placement(config.model, at::kCPU));
-    model::load_autoencoder(folder, vae_placement(config.model, at::kCPU));
-    load_tokenizer(folder);
-  } catch (const util::Error& error) {
-    report.missing(error.what());
-  }
+  // Memory-mapped: nothing of the weights is read.
+  report.attempt(
+      [&] { model::load_transformer(folder, transformer_placement(config.model, at::kCPU)); });
+  report.attempt([&] {
+    model::load_autoencoder(cache::vae_folder(config.model), vae_placement(config.model, at::kCPU));
+  });
+  report.attempt([&] { load_tokenizer(folder); });
+}
+
+void report_validation(const config::LoadResult& loaded, Report& report) {
+  if (loaded.config.validate.validation_disable) return;
+  report.attempt([&] {
+    const auto prompts = validation_prompts(loaded);
+    const auto resolutions = validation_resolutions(loaded.config.validate);
+    report.say("\nvalidation: {} prompts at {} sizes", prompts.entries.size(),
+               resolutions.items.size());
+    for (const auto* texts : {&resolutions.notices, &prompts.notices, &prompts.warnings}) {
+      for (const std::string& text : *texts) report.say("  {}", text);
+    }
+  });
 }
 
 void report_adapter(const config::Config& config, Report& report) {
@@ -154,6 +174,7 @@ int run_check(const std::vector<std::string>& args) {
   report_datasets(loaded, report);
   report_adapter(loaded.config, report);
   report_weights(loaded.config, report);
+  report_validation(loaded, report);
   return report.finish();
 }
 

@@ -44,12 +44,12 @@ class CheckpointStore {
                              bool rolling = false);
 
   // The newest complete and undamaged one; passes over damaged ones with a warning that says why.
-  std::optional<std::filesystem::path> latest() const;
+  [[nodiscard]] std::optional<std::filesystem::path> latest() const;
   // A checkpoint by name or path, its last component looked up in output_dir.
   // Errors: DataError listing what is there, or saying what is damaged.
-  std::filesystem::path named(const std::string& name) const;
+  [[nodiscard]] std::filesystem::path named(const std::string& name) const;
   // Complete folders, oldest first.
-  std::vector<std::filesystem::path> list() const;
+  [[nodiscard]] std::vector<std::filesystem::path> list() const;
 
   // Errors: DataError naming the file that is missing or differs from the manifest.
   static void verify(const std::filesystem::path& checkpoint);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/vae_identity.h"
 #include "train/run_setup.h"
 #include "util/log.h"
 #include "util/stopwatch.h"
@@ -20,11 +21,8 @@ bool Measure::renders() const {
 model::Autoencoder& Measure::autoencoder() {
   if (!autoencoder_) {
     const config::ModelConfig& config = parts_.config.model;
-    const std::filesystem::path folder =
-        config.pretrained_vae_model_name_or_path.empty()
-            ? model_folder(config)
-            : std::filesystem::path(config.pretrained_vae_model_name_or_path);
-    autoencoder_ = model::load_autoencoder(folder, vae_placement(config, parts_.device));
+    autoencoder_ =
+        model::load_autoencoder(cache::vae_folder(config), vae_placement(config, parts_.device));
     autoencoder_->set_options(validator_.options().autoencoder);
   }
   return *autoencoder_;

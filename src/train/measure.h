@@ -41,7 +41,7 @@ class Measure {
   std::map<std::string, double> evaluate(int64_t step);
 
  private:
-  bool renders() const;
+  [[nodiscard]] bool renders() const;
   model::Autoencoder& autoencoder();
   void release_autoencoder();
   std::map<std::string, double> evaluate_weights(int64_t step, const std::string& series);

@@ -109,8 +109,8 @@ class Run {
  private:
   void load_model();
   void attach();
-  ModelSizes model_sizes() const;
-  bool is_root() const { return job_.rank() == 0; }
+  [[nodiscard]] ModelSizes model_sizes() const;
+  [[nodiscard]] bool is_root() const { return job_.rank() == 0; }
 
   const config::LoadResult& loaded_;
   const config::Config& config_;

@@ -37,7 +37,7 @@ struct MemoryEstimate {
   double trained = 0;      // leaves, gradients, optimizer state, EMA
   double activations = 0;  // largest micro-batch
 
-  double total() const { return base_weights + trained + activations; }
+  [[nodiscard]] double total() const { return base_weights + trained + activations; }
 };
 
 struct ModelSizes {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "data/shard_dataset.h"
+#include "cache/settings_check.h"
 #include "tokenizer/prompt_template.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -58,12 +58,21 @@ void log_all(const std::vector<std::string>& notices, const std::vector<std::str
 
 }  // namespace
 
+std::shared_ptr<const data::ShardDataset> open_cache(const config::LoadResult& loaded,
+                                                     const config::DatasetConfig& dataset) {
+  const std::string command = command_for(loaded);
+  auto opened = std::make_shared<data::ShardDataset>(
+      data::CacheLocation{dataset.cache_dir_vae, dataset.id, command});
+  cache::require_current_settings(loaded.config, dataset, loaded.datasets, opened->index(),
+                                  command);
+  return opened;
+}
+
 RunData open_data(const config::LoadResult& loaded) {
   RunData run;
   for (const config::DatasetConfig& dataset : loaded.datasets) {
     if (!dataset.is_trained() && !dataset.is_eval()) continue;
-    auto opened = std::make_shared<data::ShardDataset>(
-        data::CacheLocation{dataset.cache_dir_vae, dataset.id, command_for(loaded)});
+    auto opened = open_cache(loaded, dataset);
     run.fingerprints[dataset.id] = opened->fingerprint();
     if (dataset.is_eval()) {
       run.eval.push_back(opened);
@@ -128,15 +137,24 @@ LoaderOptions loader_options(const config::LoadResult& loaded,
           prompt_ids(tokenizer, dropped)};
 }
 
+validate::PromptList validation_prompts(const config::LoadResult& loaded) {
+  const config::ValidateConfig& config = loaded.config.validate;
+  return validate::collect_prompts(
+      {!config.validation_disable_unconditional, config.validation_prompt_library,
+       config.user_prompt_library, config.prompt_library_token,
+       common_instance_prompt(loaded.datasets), config.validation_prompt});
+}
+
+validate::ResolutionList validation_resolutions(const config::ValidateConfig& config) {
+  return validate::parse_resolutions(config.validation_resolution, kMaxSide);
+}
+
 validate::ValidateOptions validate_options(const config::LoadResult& loaded,
                                            const tokenizer::Tokenizer& tokenizer, bool log) {
   const config::ValidateConfig& validate = loaded.config.validate;
-  auto list = validate::collect_prompts(
-      {!validate.validation_disable_unconditional, validate.validation_prompt_library,
-       validate.user_prompt_library, validate.prompt_library_token,
-       common_instance_prompt(loaded.datasets), validate.validation_prompt});
+  auto list = validation_prompts(loaded);
   const auto encode = [&](const std::string& text) { return prompt_ids(tokenizer, text); };
-  const auto resolutions = validate::parse_resolutions(validate.validation_resolution, kMaxSide);
+  const auto resolutions = validation_resolutions(validate);
   validate::ValidateOptions options;
   options.prompts = validate::encode_prompts(list.entries, encode, list.warnings);
   const std::string negative =

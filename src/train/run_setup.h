@@ -11,12 +11,15 @@
 
 #include "adapter/lycoris_config.h"
 #include "config/load.h"
+#include "data/shard_dataset.h"
 #include "model/weight_map.h"
 #include "optim/grad_clip.h"
 #include "tokenizer/tokenizer.h"
 #include "train/sample_loader.h"
 #include "train/training_state.h"
+#include "validate/prompt_list.h"
 #include "validate/render_plan.h"
+#include "validate/resolution_list.h"
 
 namespace omnigen::train {
 
@@ -26,7 +29,10 @@ struct RunData {
   nlohmann::json fingerprints = nlohmann::json::object();  // by data set id
 };
 
-// Opens the caches. Errors: DataError naming the command that builds what is missing.
+// Errors: DataError naming what is missing or was made with other settings, and the command that
+// builds it.
+std::shared_ptr<const data::ShardDataset> open_cache(const config::LoadResult& loaded,
+                                                     const config::DatasetConfig& dataset);
 RunData open_data(const config::LoadResult& loaded);
 
 std::filesystem::path model_folder(const config::ModelConfig& config);
@@ -41,6 +47,9 @@ adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config);
 optim::ClipOptions clip_options(const config::OptimConfig& config);
 LoaderOptions loader_options(const config::LoadResult& loaded,
                              const tokenizer::Tokenizer& tokenizer);
+// Errors of both: ConfigError.
+validate::PromptList validation_prompts(const config::LoadResult& loaded);
+validate::ResolutionList validation_resolutions(const config::ValidateConfig& config);
 // Warnings and notices are logged by the caller's rank.
 validate::ValidateOptions validate_options(const config::LoadResult& loaded,
                                            const tokenizer::Tokenizer& tokenizer, bool log);

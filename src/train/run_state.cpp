@@ -12,7 +12,7 @@
 namespace omnigen::train {
 namespace {
 
-constexpr double kTickInterval_s = 10.0;
+constexpr double kTickIntervalSeconds = 10.0;
 constexpr int kRunningOrUnknown = 3;
 
 int64_t unix_time() {
@@ -53,7 +53,7 @@ void RunState::set(const std::string& state, const RunProgress& progress) {
 }
 
 void RunState::tick(const RunProgress& progress) {
-  if (since_write_.elapsed_s() >= kTickInterval_s) set("training", progress);
+  if (since_write_.elapsed_s() >= kTickIntervalSeconds) set("training", progress);
 }
 
 void RunState::end(const std::string& state, const RunProgress& progress, int exit_code,

@@ -39,14 +39,14 @@ class SampleLoader {
   SampleLoader(std::vector<LoaderSet> sets, LoaderOptions options);
 
   // Errors: DataError of the data set.
-  TrainSample load(const data::SampleRef& ref) const;
-  TrainMicroBatch load(const std::vector<data::SampleRef>& refs) const;
+  [[nodiscard]] TrainSample load(const data::SampleRef& ref) const;
+  [[nodiscard]] TrainMicroBatch load(const std::vector<data::SampleRef>& refs) const;
   // "data set id/relative path", for messages and ledgers.
-  std::string name(const data::SampleRef& ref) const;
-  const std::vector<LoaderSet>& sets() const { return sets_; }
+  [[nodiscard]] std::string name(const data::SampleRef& ref) const;
+  [[nodiscard]] const std::vector<LoaderSet>& sets() const { return sets_; }
 
  private:
-  std::vector<int64_t> prompt_ids(const data::SampleRef& ref) const;
+  [[nodiscard]] std::vector<int64_t> prompt_ids(const data::SampleRef& ref) const;
 
   std::vector<LoaderSet> sets_;
   LoaderOptions options_;

@@ -12,8 +12,8 @@
 namespace omnigen::train {
 namespace {
 
-constexpr double kLookInterval_s = 1.0;
-constexpr time_t kSecondInterrupt_s = 5;
+constexpr double kLookIntervalSeconds = 1.0;
+constexpr time_t kSecondInterruptSeconds = 5;
 constexpr std::array kSignals = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 
 // Only what a handler may touch.
@@ -39,7 +39,7 @@ void on_signal(int signal) {
       break;
     default: {
       const time_t now = std::time(nullptr);
-      if (g_interrupts > 0 && now - g_first_interrupt <= kSecondInterrupt_s) {
+      if (g_interrupts > 0 && now - g_first_interrupt <= kSecondInterruptSeconds) {
         ::_exit(util::kExitInterrupted);
       }
       g_interrupts = g_interrupts + 1;
@@ -71,7 +71,7 @@ StopSignal::~StopSignal() {
 }
 
 void StopSignal::read_trigger_files() {
-  if (since_look_.elapsed_s() < kLookInterval_s) return;
+  if (since_look_.elapsed_s() < kLookIntervalSeconds) return;
   since_look_.lap_s();
   if (take_file(output_dir_ / "save_quit") || take_file(output_dir_ / "stop")) {
     pending_.stop = std::max(pending_.stop, StopRequest::kFinish);

@@ -46,7 +46,7 @@ class TrainStep {
  private:
   // Adds the gradient of (sum of losses) / E; returns the samples' losses.
   std::vector<double> accumulate(const TrainMicroBatch& batch, double global_batch);
-  std::vector<at::Tensor> targets_of(const TrainMicroBatch& batch) const;
+  [[nodiscard]] std::vector<at::Tensor> targets_of(const TrainMicroBatch& batch) const;
 
   Parts parts_;
   comm::GradientReducer reducer_;

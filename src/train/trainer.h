@@ -58,21 +58,21 @@ class Trainer {
   // Runs to the end or to a request to stop; returns the exit code. Collective.
   int run();
 
-  const TrainingState& state() const { return parts_.state; }
+  [[nodiscard]] const TrainingState& state() const { return parts_.state; }
 
  private:
   void one_step(BatchStream& batches);
   void record(const StepResult& result, const LoadedBatch& batch, double wait_s, double step_s);
   void report_nonfinite(const StepResult& result, const LoadedBatch& batch);
   void check_weights_agree();
-  bool due(int64_t interval) const;
+  [[nodiscard]] bool due(int64_t interval) const;
   void validate();
   void save_if_due(bool requested);
   void save(bool rolling = false);
-  CheckpointContents contents() const;
+  [[nodiscard]] CheckpointContents contents() const;
   int stop(StopRequest request);
   int finish();
-  RunProgress progress() const;
+  [[nodiscard]] RunProgress progress() const;
 
   Parts parts_;
   CheckpointStore store_;

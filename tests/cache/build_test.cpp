@@ -57,7 +57,8 @@ TEST(Build, TheMeanIsTheVaesOwn) {
   workspace.dataset.vae_batch_size = 1;
   workspace.build();
   const data::ShardDataset dataset = workspace.open();
-  const auto vae = model::load_autoencoder(golden_dir() / "tiny-omnigen", {at::kFloat, at::kCPU});
+  const auto vae =
+      model::load_autoencoder(golden_dir() / "tiny-omnigen/vae", {at::kFloat, at::kCPU});
   const data::DecodedImage decoded = data::decode_image_file(workspace.images() / "c.png");
   const data::Image image =
       data::resize(decoded.image, {dataset.meta(2).target_width, dataset.meta(2).target_height},

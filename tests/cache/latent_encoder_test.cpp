@@ -16,7 +16,7 @@ data::Image picture(uint8_t start) {
 }
 
 std::unique_ptr<model::Autoencoder> tiny_vae(at::ScalarType dtype) {
-  return model::load_autoencoder(test::golden_dir() / "tiny-omnigen", {dtype, at::kCPU});
+  return model::load_autoencoder(test::golden_dir() / "tiny-omnigen/vae", {dtype, at::kCPU});
 }
 
 VaeSettings settings(at::ScalarType dtype) {

@@ -18,12 +18,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr double kLimit_s = 30.0;
+constexpr double kLimitSeconds = 30.0;
 
 void expect_failure(const Outcome& outcome, int exit_code, const std::string& text) {
   EXPECT_EQ(outcome.exit_code, exit_code) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr(text));
-  EXPECT_LT(outcome.seconds, kLimit_s);
+  EXPECT_LT(outcome.seconds, kLimitSeconds);
 }
 
 TEST(Failure, AMisspeltKeyIsNamedOnceWithTheNearest) {
@@ -50,6 +50,15 @@ TEST(Failure, AnEmptyDataSetIsAnError) {
 TEST(Failure, AMissingCacheNamesTheCommandThatBuildsIt) {
   Workspace workspace;
   expect_failure(workspace.train("run", 2), 3, "omnigen-cache build");
+}
+
+TEST(Failure, ACacheOfOtherSettingsIsRefusedAndTheDifferenceNamed) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  workspace.config["seed"] = 4711;  // a run's own matter
+  EXPECT_EQ(workspace.train("other_seed", 1, {"--max_train_steps=1"}).exit_code, 0);
+  workspace.datasets[0]["resolution"] = 96;
+  expect_failure(workspace.train("run", 2), 3, "resolution: cached ");
 }
 
 TEST(Failure, WeightsOfAnotherShapeAreListed) {
@@ -81,7 +90,7 @@ TEST(Failure, AKilledRankEndsTheJob) {
   ::kill(victim, SIGKILL);
   int status = 0;
   ::waitpid(job, &status, 0);
-  EXPECT_LT(watch.elapsed_s(), kLimit_s);
+  EXPECT_LT(watch.elapsed_s(), kLimitSeconds);
   EXPECT_NE(status, 0);
   EXPECT_TRUE(processes_with("--output_dir=" + workspace.output("run").string()).empty());
 }

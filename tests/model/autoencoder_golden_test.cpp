@@ -14,8 +14,7 @@ using test::GoldenCase;
 std::unique_ptr<Autoencoder> load(const GoldenCase& golden) {
   const std::filesystem::path model =
       golden.json.at("config").at("model").get<std::string>();  // "<folder>/vae"
-  auto autoencoder =
-      load_autoencoder(test::golden_dir() / model.parent_path(), {at::kFloat, at::kCPU});
+  auto autoencoder = load_autoencoder(test::golden_dir() / model, {at::kFloat, at::kCPU});
   autoencoder->set_options({.tiling = golden.json["config"].at("tiling").get<bool>()});
   return autoencoder;
 }

@@ -42,7 +42,7 @@ TEST(ModelWriter, WhatIsWrittenLoads) {
   const test::TempDir dir;
   write_random_model(dir.path(), tiny_model());
   const auto transformer = load_transformer(dir.path(), {at::kBFloat16, at::kCPU});
-  const auto autoencoder = load_autoencoder(dir.path(), {at::kFloat, at::kCPU});
+  const auto autoencoder = load_autoencoder(dir.path() / "vae", {at::kFloat, at::kCPU});
   EXPECT_EQ(transformer->config().num_layers, 2);
   EXPECT_EQ(autoencoder->config().spatial_factor(), 2);
   EXPECT_TRUE(fs::exists(dir / "model_index.json"));

@@ -175,7 +175,7 @@ TEST(LoadAutoencoder, AcceptsOldAttentionNames) {
   io::write_safetensors(dir / "vae" / kFile, weights);
   const at::Tensor latent = test::hashed_latent("z", {1, 4, 3, 5});
   const auto decode = [&](const fs::path& folder) {
-    return load_autoencoder(folder, {at::kFloat, at::kCPU})->decode(latent);
+    return load_autoencoder(folder / "vae", {at::kFloat, at::kCPU})->decode(latent);
   };
   EXPECT_TENSOR_EQ(decode(dir.path()), decode(test::golden_dir() / "tiny-omnigen"));
 }

@@ -113,7 +113,8 @@ TEST(FlowSamplerGolden, PicturesAgree) {
   for (const auto& golden : sampler_runs()) {
     if (!golden.has("decoded")) continue;
     SCOPED_TRACE(golden.name());
-    const auto autoencoder = model::load_autoencoder(model_of(golden), {at::kFloat, at::kCPU});
+    const auto autoencoder =
+        model::load_autoencoder(model_of(golden) / "vae", {at::kFloat, at::kCPU});
     const at::NoGradGuard no_grad;
     const at::Tensor latent = golden["final_latents"];
     EXPECT_TENSOR_NEAR(autoencoder->decode(autoencoder->unscale_latent(latent)), golden["decoded"],
