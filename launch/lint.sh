@@ -47,10 +47,10 @@ if [ ${#scripts[@]} -gt 0 ]; then shellcheck -x "${scripts[@]}"; fi
 # clang cannot read gcc's precompiled header: it gets its own, and the compile commands without the options of
 # gcc and ccache.
 [ -f "$build/build.ninja" ] || launch/setup.sh
-database=$build/lint
+database=$(realpath -m "$build/lint")
 mkdir -p "$database"
 sed -E -e 's| -fpch-preprocess| |g; s| -Winvalid-pch||g' \
-  -e "s| -include [^ ]*cmake_pch\.hxx| -include-pch $root/$database/pch.h.pch|g" \
+  -e "s| -include [^ ]*cmake_pch\.hxx| -include-pch $database/pch.h.pch|g" \
   -e 's#"command": "([^"]* )?[^ "]*[cg]\+\+(-[0-9]+)? #"command": "clang++-14 #' \
   "$build/compile_commands.json" >"$database/compile_commands.json"
 pch_flags=$(sed -n 's|.*"command": "clang++-14 \(.*\) -o .*pch\.cpp\.o.*|\1|p' \

@@ -80,7 +80,7 @@ void CachedRecords::drop_damaged() {
     const RecordPlace& place = item.second;
     if (fields(place).status != io::RecordStatus::kComplete) return false;
     try {
-      shards_[place.shard].latent(place.group, place.row);
+      static_cast<void>(shards_[place.shard].latent(place.group, place.row));
       return false;
     } catch (const util::DataError& error) {  // one damaged record is encoded again
       util::log::warn(error.what());

@@ -67,8 +67,8 @@ class CacheWorkspace {
         path, std::filesystem::last_write_time(path) + std::chrono::seconds(5));
   }
 
-  cache::BuildReport build(comm::ProcessGroup& group) const { return run(group, false); }
-  [[nodiscard]] cache::BuildReport build() const {
+  cache::BuildReport build(comm::ProcessGroup& group) { return run(group, false); }
+  cache::BuildReport build() {
     comm::SingleGroup group;
     return run(group, false);
   }

@@ -43,7 +43,7 @@ class MortalGroup : public comm::SingleGroup {
 };
 
 // Whether the build was killed.
-bool build_until(const CacheWorkspace& workspace, int64_t lifetime) {
+bool build_until(CacheWorkspace& workspace, int64_t lifetime) {
   MortalGroup group(lifetime);
   try {
     workspace.build(group);
@@ -140,7 +140,7 @@ TEST(Interruption, WithOtherSettingsIsRefused) {
 TEST(Interruption, ARunCannotTrainOnWhatIsUnfinished) {
   CacheWorkspace workspace;
   ASSERT_TRUE(build_until(workspace, 6));
-  EXPECT_THAT(message_of<util::DataError>([&] { workspace.open(); }),
+  EXPECT_THAT(message_of<util::DataError>([&] { static_cast<void>(workspace.open()); }),
               ::testing::HasSubstr("omnigen-cache build"));
 }
 

@@ -57,7 +57,7 @@ class ConfigFolder {
   [[nodiscard]] std::string error(const std::vector<std::string>& args = {},
                                   Purpose purpose = Purpose::kTrain) const {
     try {
-      load(args, purpose);
+      static_cast<void>(load(args, purpose));
       return "";
     } catch (const util::Error& error) {
       return error.what();

@@ -131,7 +131,7 @@ TEST(DatasetList, DefaultFoldersAreBelowTheOutput) {
 
 TEST(DatasetList, FolderBesideTheConfigurationIsUsed) {
   ConfigFolder folder;
-  folder.load();
+  static_cast<void>(folder.load());
   fs::create_directories("setup/pictures");
   for (const char* name : {"config.json", "lycoris.json", "data.json"}) {
     fs::rename(name, fs::path("setup") / name);

@@ -53,7 +53,7 @@ TEST(Load, ErrorsEndWithExitCodeTwo) {
   ConfigFolder folder;
   folder.config["seed"] = "x";
   try {
-    folder.load();
+    static_cast<void>(folder.load());
     FAIL();
   } catch (const util::ConfigError& error) {
     EXPECT_EQ(error.exit_code(), 2);
@@ -165,7 +165,7 @@ TEST(Load, CacheLeavesTrainingRulesOut) {
 
 TEST(Load, CallersOptionsComeBack) {
   const ConfigFolder folder;
-  folder.load();
+  static_cast<void>(folder.load());
   LoadOptions options;
   options.own_flags = {"plan"};
   options.own_keys = {"out_format"};
@@ -180,7 +180,7 @@ TEST(Load, MissingImageFoldersComeTogetherAsADataError) {
   folder.datasets.push_back(
       {{"id", "pseudo-camera-10k"}, {"instance_data_dir", "x/pseudo-camera-10k"}});
   try {
-    folder.load();
+    static_cast<void>(folder.load());
     FAIL();
   } catch (const util::DataError& error) {
     EXPECT_EQ(error.exit_code(), 3);

@@ -61,7 +61,7 @@ TEST(CacheIndex, ReadsWhatWasWritten) {
 
 TEST(CacheIndex, AnEqualIndexIsNotWrittenAgain) {
   test::TempDir dir;
-  sample().write(dir.path());
+  static_cast<void>(sample().write(dir.path()));
   EXPECT_FALSE(sample().write(dir.path()));
 }
 
@@ -75,7 +75,7 @@ TEST(CacheIndex, ContentHashFollowsMembershipOnly) {
 
 TEST(CacheIndex, RejectsDamagedTextAndOtherVersions) {
   test::TempDir dir;
-  sample().write(dir.path());
+  static_cast<void>(sample().write(dir.path()));
   const auto path = CacheIndex::path(dir.path(), "pictures");
   const std::string text = io::read_file(path);
   io::write_atomically(path, text.substr(0, text.size() / 2));
@@ -88,7 +88,7 @@ TEST(CacheIndex, RejectsDamagedTextAndOtherVersions) {
 
 TEST(CacheIndex, ListsTheCachesOfAFolder) {
   test::TempDir dir;
-  sample().write(dir.path());
+  static_cast<void>(sample().write(dir.path()));
   io::write_atomically(dir / "a.index.json", "{}");
   io::write_atomically(dir / "a.scan.json", "{}");
   EXPECT_THAT(CacheIndex::ids_in(dir.path()), ElementsAre("a", "pictures"));

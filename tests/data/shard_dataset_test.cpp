@@ -102,7 +102,7 @@ TEST(ShardDataset, AForeignShardIsNamed) {
   test::TempDir dir;
   CacheIndex index = write_fixture_cache(dir.path(), "pictures", {{"a.jpg"}});
   index.fingerprints.vae = Fingerprint::of({{"another", 1}});
-  index.write(dir.path());
+  static_cast<void>(index.write(dir.path()));
   EXPECT_THAT(open_error(dir), HasSubstr("another cache"));
 }
 
@@ -110,7 +110,7 @@ TEST(ShardDataset, ForeignTokensAreRefused) {
   test::TempDir dir;
   CacheIndex index = write_fixture_cache(dir.path(), "pictures", {{"a.jpg"}});
   index.tokens_digest = "other";
-  index.write(dir.path());
+  static_cast<void>(index.write(dir.path()));
   EXPECT_THAT(open_error(dir), HasSubstr("does not belong"));
 }
 
@@ -125,7 +125,7 @@ TEST(ShardDataset, AFlippedByteIsFoundWhenTheRecordIsRead) {
   const ShardDataset damaged(location(dir));
   EXPECT_NO_THROW(damaged.latent(1));
   try {
-    damaged.latent(0);
+    static_cast<void>(damaged.latent(0));
     FAIL();
   } catch (const util::DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr("a.jpg"));

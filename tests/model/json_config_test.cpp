@@ -44,9 +44,9 @@ TEST_F(JsonConfigTest, ErrorsNameFileEnclosingKeyAndFoundValue) {
 
 TEST_F(JsonConfigTest, EveryTypeIsChecked) {
   const JsonConfig json = read(R"({"a": "x", "b": 1.5, "c": [1, "x"], "d": 1})");
-  EXPECT_THROW(json.integer("b", 0), util::DataError);
-  EXPECT_THROW(json.number("a", 0), util::DataError);
-  EXPECT_THROW(json.boolean("d", false), util::DataError);
+  EXPECT_THROW(static_cast<void>(json.integer("b", 0)), util::DataError);
+  EXPECT_THROW(static_cast<void>(json.number("a", 0)), util::DataError);
+  EXPECT_THROW(static_cast<void>(json.boolean("d", false)), util::DataError);
   EXPECT_THROW(json.integers("c", {}), util::DataError);
   EXPECT_THROW(json.texts("c"), util::DataError);
   EXPECT_THROW(json.object("d"), util::DataError);

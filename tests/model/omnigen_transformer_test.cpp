@@ -107,10 +107,10 @@ TEST(OmniGenTransformer, TheListSwitchesAboveTheOriginalLength) {
   });
   PackedSample sample = text_sample("latent_a", 6, 4, 0.3);
   sample.input_ids.assign(9, 3);  // 9 + 1 + 6 = 16 positions
-  transformer.forward({sample});
+  static_cast<void>(transformer.forward({sample}));
   const at::Tensor at_limit = cos[1].clone();
   sample.input_ids.push_back(3);
-  transformer.forward({sample, text_sample("latent_a", 6, 4, 0.3)});
+  static_cast<void>(transformer.forward({sample, text_sample("latent_a", 6, 4, 0.3)}));
   EXPECT_FALSE(at::equal(cos[1], at_limit));
   EXPECT_TENSOR_EQ(cos[17 + 1], at_limit);  // the second sample keeps the short list
 }

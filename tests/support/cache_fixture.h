@@ -76,7 +76,7 @@ inline data::CacheIndex write_fixture_cache(const std::filesystem::path& folder,
   static_cast<data::IndexedFile&>(index.tokens) = {file, std::filesystem::file_size(folder / file),
                                                    util::hex64(util::xxh3_64_file(folder / file))};
   index.tokens_digest = tokens.digest;
-  index.write(folder);
+  static_cast<void>(index.write(folder));
   return index;
 }
 

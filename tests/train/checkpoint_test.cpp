@@ -93,7 +93,7 @@ TEST(Checkpoint, NamedFindsByLastComponentOrListsWhatIsThere) {
   store.save(5, make_contents());
   EXPECT_EQ(store.named("/elsewhere/checkpoint-5").filename(), "checkpoint-5");
   try {
-    store.named("checkpoint-6");
+    static_cast<void>(store.named("checkpoint-6"));
     FAIL();
   } catch (const util::DataError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("present: checkpoint-5"));
@@ -106,7 +106,7 @@ TEST(Checkpoint, NamesTheDamagedFile) {
   store.save(5, make_contents());
   flip_byte(dir / "checkpoint-5/ema/ema_state.safetensors");
   try {
-    store.named("checkpoint-5");
+    static_cast<void>(store.named("checkpoint-5"));
     FAIL();
   } catch (const util::DataError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("ema/ema_state.safetensors is damaged"));

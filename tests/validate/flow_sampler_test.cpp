@@ -86,9 +86,9 @@ TEST(FlowSampler, EveryStepForwardsBothBranches) {
   transformer->set_stage_observer([&](const std::string& name, const at::Tensor& value) {
     if (name == "time_token") num_forwards += value.size(0);
   });
-  FlowSampler(*transformer, options_of(20, 2.0))
-      .sample(text_request({4, 4, 4}),
-              [&](const auto& step) { EXPECT_EQ(step.index, num_steps++); });
+  static_cast<void>(FlowSampler(*transformer, options_of(20, 2.0))
+                        .sample(text_request({4, 4, 4}),
+                                [&](const auto& step) { EXPECT_EQ(step.index, num_steps++); }));
   EXPECT_EQ(num_steps, 20);
   EXPECT_EQ(num_forwards, 40);
 }
