@@ -70,11 +70,13 @@ void Progress::update(int64_t done, std::string_view fields) {
   if (!visible_) return;
   const double now_s = since_start_.elapsed_s();
   const bool last = done >= total_;
+  if (last && shown_ == done) return;
   if (!last &&
       now_s - last_shown_s_ < (on_terminal_ ? kTerminalIntervalSeconds : kPlainIntervalSeconds)) {
     return;
   }
   last_shown_s_ = now_s;
+  shown_ = done;
   if (!on_terminal_) {
     log::info(fmt::format("{} {}", title_, line(done, fields)));
     return;

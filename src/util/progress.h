@@ -34,6 +34,7 @@ class Progress {
   bool line_open_ = false;
   Stopwatch since_start_;
   double last_shown_s_ = -1e9;
+  int64_t shown_ = -1;  // what the last line said
 };
 
 // "4h29m", "3m05s", "12s".
