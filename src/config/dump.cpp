@@ -8,6 +8,7 @@
 #include "config/dataset_keys.h"
 #include "config/dataset_values.h"
 #include "config/field.h"
+#include "config/optimizer_settings.h"
 #include "config/other_keys.h"
 #include "config/schema.h"
 #include "config/text.h"
@@ -131,6 +132,11 @@ std::string config_markdown() {
       "`--dataset.<id>.<key>=value`.\n\n{}",
       kTableHead);
   for (const Row& row : dataset_rows()) text += markdown_row(row);
+
+  text += "\n## Settings of optimizer_config\n\n| optimizer | settings and defaults |\n|---|---|\n";
+  for (const auto& [optimizer, settings] : describe_optimizer_settings()) {
+    text += fmt::format("| `{}` | {} |\n", optimizer, settings);
+  }
 
   text += "\n## Other spellings\n\n| written | read as |\n|---|---|\n";
   for (const auto& [old_name, new_name] : renamed_keys()) {

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "config/assign_keys.h"
+#include "config/optimizer_settings.h"
 #include "config/text.h"
 
 namespace omnigen::config {
@@ -47,6 +48,20 @@ void settle_schedule(Config* config, Messages* messages) {
   }
 }
 
+// SimpleTuner's table of optimizers fixes their rate to 1.
+void settle_rate(const Json& given, OptimConfig* optim, Messages* messages) {
+  if (!finds_own_rate(optim->optimizer)) return;
+  if (is_given(given, "learning_rate") && optim->learning_rate != 1) {
+    messages->warn("learning_rate",
+                   fmt::format("{} is not used: {} finds its own rate, and takes 1 as its factor",
+                               optim->learning_rate, optim->optimizer),
+                   "C05");
+  }
+  optim->learning_rate = 1;
+  optim->lr_scale = false;
+  optim->lr_scale_sqrt = false;
+}
+
 }  // namespace
 
 void settle(const Json& given, Config* config, Messages* messages) {
@@ -61,6 +76,7 @@ void settle(const Json& given, Config* config, Messages* messages) {
   settle_seed(config, messages);
   settle_length(given, config, messages);
   settle_schedule(config, messages);
+  settle_rate(given, &config->optim, messages);
 }
 
 void check_data_rules(const Config& config, Messages* messages) {

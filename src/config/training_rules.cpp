@@ -4,6 +4,7 @@
 #include <array>
 
 #include "config/assign_keys.h"
+#include "config/optimizer_settings.h"
 #include "config/rules.h"
 #include "config/text.h"
 
@@ -55,6 +56,7 @@ void check_length(const Json& given, const TrainConfig& train, Messages* message
 }
 
 void check_rate(const Json& given, const OptimConfig& optim, Messages* messages) {
+  if (finds_own_rate(optim.optimizer)) return;
   constexpr double kHigh = 1e-2;
   constexpr double kHighForLion = 1e-4;
   const double rate = optim.learning_rate;
@@ -69,17 +71,23 @@ void check_rate(const Json& given, const OptimConfig& optim, Messages* messages)
   if (rate <= 0) {
     messages->error("learning_rate", fmt::format("must be above 0, is {}. 1e-4 is usual", rate),
                     "C05");
-  } else if (rate > 1 && optim.optimizer != "prodigy") {
+  } else if (rate > 1) {
     messages->error("learning_rate", fmt::format("{} is above 1. 1e-4 is usual", rate), "C05");
-  } else if (rate > kHigh && optim.optimizer != "prodigy") {
+  } else if (rate > kHigh) {
     messages->warn("learning_rate", fmt::format("{} is very high; 1e-4 is usual", rate), "C05");
   } else if (is_lion(optim.optimizer) && rate >= kHighForLion) {
     messages->warn("learning_rate", fmt::format("{} is high for Lion; 2e-5 is usual", rate), "M20");
   }
+}
+
+void check_optimizer(const OptimConfig& optim, Messages* messages) {
   if (optim.optimizer_beta1.has_value() != optim.optimizer_beta2.has_value()) {
     messages->error(optim.optimizer_beta1 ? "optimizer_beta2" : "optimizer_beta1",
                     "Both --optimizer_beta1 and --optimizer_beta2 should be provided", "C09");
   }
+  const OptimizerSettings settings = optimizer_settings(optim);
+  for (const auto& [key, text] : settings.problems) messages->error(key, text, "1.4.6");
+  for (const auto& [key, text] : settings.without_effect) messages->warn(key, text, "1.4.6");
 }
 
 // Schedules whose "warm-up" is the half-period of a wave.
@@ -119,7 +127,7 @@ void check_schedule(const Config& config, Messages* messages) {
   if (steps <= 0 || optim.lr_warmup_steps < steps) return;
   const std::string text =
       fmt::format("{} is not below max_train_steps={}", optim.lr_warmup_steps, steps);
-  if (name == "linear" || name == "polynomial") {
+  if (name == "linear" || name == "polynomial" || starts_with(name, "warmup_")) {
     messages->error("lr_warmup_steps", text + ". Give a smaller value", "C08");
   } else if (name == "constant_with_warmup") {
     messages->warn("lr_warmup_steps", text + ": the full learning rate is never reached", "C08");
@@ -131,6 +139,7 @@ void check_schedule(const Config& config, Messages* messages) {
 void check_training_rules(const Json& given, const Config& config, Messages* messages) {
   check_length(given, config.train, messages);
   check_rate(given, config.optim, messages);
+  check_optimizer(config.optim, messages);
   check_schedule(config, messages);
   const OptimConfig& optim = config.optim;
   constexpr double kSmallNorm = 0.1;

@@ -20,11 +20,13 @@ at::Tensor wide(const at::Tensor& tensor) {
 }  // namespace
 
 AdamW::AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options)
-    : parameters_(parameters), options_(options), num_steps_(at::zeros({}, at::kLong)) {
-  for (const Parameter& parameter : parameters_) {
-    values_.push_back(parameter.value.detach());
-    exp_avg_.push_back(at::zeros_like(values_.back()));
-    exp_avg_sq_.push_back(at::zeros_like(values_.back()));
+    : Optimizer("torch-adamw", parameters),
+      options_(options),
+      values_(values()),
+      num_steps_(at::zeros({}, at::kLong)) {
+  for (const at::Tensor& value : values_) {
+    exp_avg_.push_back(at::zeros_like(value));
+    exp_avg_sq_.push_back(at::zeros_like(value));
   }
   fused_ = std::all_of(values_.begin(), values_.end(),
                        [](const at::Tensor& value) { return value.scalar_type() == at::kFloat; });
@@ -35,9 +37,7 @@ void AdamW::step(double learning_rate) {
   num_steps_ += 1;
   if (values_.empty()) return;
   const auto t = static_cast<double>(num_steps_.item<int64_t>());
-  std::vector<at::Tensor> grads;
-  grads.reserve(parameters_.size());
-  for (const Parameter& parameter : parameters_) grads.push_back(parameter.value.grad());
+  const std::vector<at::Tensor> grads = gradients();
   if (fused_) {
     step_fused(grads, t, learning_rate);
     return;
@@ -67,18 +67,13 @@ void AdamW::step_rounded(size_t index, const at::Tensor& grad, double t, double 
   value.addcdiv_(exp_avg_[index], denominator, -learning_rate / (1.0 - std::pow(beta1, t)));
 }
 
-std::map<std::string, at::Tensor> AdamW::state_dict() const {
-  std::map<std::string, at::Tensor> state = {{"step", num_steps_}};
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    state[parameters_[i].name + ".exp_avg"] = exp_avg_[i];
-    state[parameters_[i].name + ".exp_avg_sq"] = exp_avg_sq_[i];
+NamedTensors AdamW::state_dict() const {
+  NamedTensors state = {{"step", num_steps_}};
+  for (size_t i = 0; i < values_.size(); ++i) {
+    add_state(state, parameters()[i].name,
+              {{"exp_avg", exp_avg_[i]}, {"exp_avg_sq", exp_avg_sq_[i]}});
   }
   return state;
-}
-
-void AdamW::load_state_dict(const std::map<std::string, at::Tensor>& state) {
-  std::map<std::string, at::Tensor> own = state_dict();
-  copy_state(state, own, "torch-adamw");
 }
 
 }  // namespace omnigen::optim

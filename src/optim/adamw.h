@@ -6,8 +6,6 @@
 
 #include <torch/types.h>
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "optim/optimizer.h"
@@ -28,14 +26,12 @@ class AdamW : public Optimizer {
   AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options);
 
   void step(double learning_rate) override;
-  [[nodiscard]] std::map<std::string, at::Tensor> state_dict() const override;
-  void load_state_dict(const std::map<std::string, at::Tensor>& state) override;
+  [[nodiscard]] NamedTensors state_dict() const override;
 
  private:
   void step_fused(const std::vector<at::Tensor>& grads, double t, double learning_rate);
   void step_rounded(size_t index, const at::Tensor& grad, double t, double learning_rate);
 
-  std::vector<Parameter> parameters_;
   AdamWOptions options_;
   bool fused_;
   std::vector<at::Tensor> values_;

@@ -108,9 +108,9 @@ void adamw_bf16_update(AdamWBf16State& state, const at::Tensor& grad, double lea
 }
 
 AdamWBf16::AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Options& options)
-    : parameters_(parameters), options_(options), num_steps_(at::zeros({}, at::kLong)) {
+    : Optimizer("adamw_bf16", parameters), options_(options), num_steps_(at::zeros({}, at::kLong)) {
   const at::NoGradGuard no_grad;
-  for (const Parameter& parameter : parameters_) {
+  for (const Parameter& parameter : parameters) {
     at::Tensor leaf = parameter.value.detach();
     AdamWBf16State state;
     state.parameter = leaf.to(at::kBFloat16);
@@ -130,29 +130,25 @@ void AdamWBf16::step(double learning_rate) {
   num_steps_ += 1;
   const auto step = num_steps_.item<int64_t>();
   for (size_t i = 0; i < states_.size(); ++i) {
-    at::Tensor leaf = parameters_[i].value.detach();
+    const auto& [name, value] = parameters()[i];
+    at::Tensor leaf = value.detach();
     states_[i].parameter.copy_(leaf);  // a loaded checkpoint changes the leaf
-    adamw_bf16_update(states_[i], parameters_[i].value.grad(), learning_rate, step, options_,
-                      keyed_bits(options_.seed, parameters_[i].name, step, leaf));
+    adamw_bf16_update(states_[i], value.grad(), learning_rate, step, options_,
+                      keyed_bits(options_.seed, name, step, leaf));
     leaf.copy_(states_[i].parameter);
   }
 }
 
-std::map<std::string, at::Tensor> AdamWBf16::state_dict() const {
-  std::map<std::string, at::Tensor> state = {{"step", num_steps_}};
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const std::string& name = parameters_[i].name;
-    state[name + ".exp_avg"] = states_[i].exp_avg;
-    state[name + ".exp_avg_sq"] = states_[i].exp_avg_sq;
-    state[name + ".shift"] = states_[i].shift;
-    state[name + ".owed_decay"] = states_[i].owed_decay;
+NamedTensors AdamWBf16::state_dict() const {
+  NamedTensors state = {{"step", num_steps_}};
+  for (size_t i = 0; i < states_.size(); ++i) {
+    add_state(state, parameters()[i].name,
+              {{"exp_avg", states_[i].exp_avg},
+               {"exp_avg_sq", states_[i].exp_avg_sq},
+               {"shift", states_[i].shift},
+               {"owed_decay", states_[i].owed_decay}});
   }
   return state;
-}
-
-void AdamWBf16::load_state_dict(const std::map<std::string, at::Tensor>& state) {
-  std::map<std::string, at::Tensor> own = state_dict();
-  copy_state(state, own, "adamw_bf16");
 }
 
 }  // namespace omnigen::optim

@@ -8,8 +8,7 @@
 //              kept; p + shift −= lr·c·m / (√v + ε) + lr·λ·p in float32, c = √(1 − β2ᵗ); p is the
 //              nearest bf16 value of that sum, the shift the rest of it, stochastically rounded.
 //   reference  SimpleTuner's arithmetic to the last bit: momentum g + (1 − β1)·β1·m, a second
-//   moment
-//              that cannot decay, weight decay paid when 0.005 of it is owed.
+//              moment that cannot decay, weight decay paid when 0.005 of it is owed.
 //
 // Source: arogozhnikov/adamw_bfloat16; SimpleTuner helpers/training/optimizers/adamw_bfloat16.
 #pragma once
@@ -18,8 +17,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "optim/optimizer.h"
@@ -65,11 +62,9 @@ class AdamWBf16 : public Optimizer {
   AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Options& options);
 
   void step(double learning_rate) override;
-  [[nodiscard]] std::map<std::string, at::Tensor> state_dict() const override;
-  void load_state_dict(const std::map<std::string, at::Tensor>& state) override;
+  [[nodiscard]] NamedTensors state_dict() const override;
 
  private:
-  std::vector<Parameter> parameters_;
   AdamWBf16Options options_;
   std::vector<AdamWBf16State> states_;
   at::Tensor num_steps_;  // int64 scalar

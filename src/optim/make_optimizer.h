@@ -1,4 +1,4 @@
-// The optimizer and schedule that a configuration names.
+// The optimizer, schedule and clipping that a configuration names.
 #pragma once
 
 #include <cstdint>
@@ -6,22 +6,23 @@
 #include <vector>
 
 #include "config/schema.h"
+#include "optim/grad_clip.h"
 #include "optim/lr_schedule.h"
 #include "optim/optimizer.h"
 
 namespace omnigen::optim {
 
-// Defaults of the named optimizer, overridden by adam_*, optimizer_beta1 and _beta2,
-// optimizer_config. Errors: ConfigError for a name or setting that is not there, with the closest
-// available.
+// With the settings of config/optimizer_settings.h. Errors: ConfigError for a name or setting that
+// is not there.
 std::unique_ptr<Optimizer> make_optimizer(const config::OptimConfig& config,
                                           const std::vector<Parameter>& parameters, uint64_t seed);
 
+// No limit for prodigy and optimi-stableadamw, which limit their own update.
+ClipOptions clip_options(const config::OptimConfig& config);
+
 // lr_scale multiplies the rate by the global batch, lr_scale_sqrt by its square root.
+double peak_rate(const config::OptimConfig& config, int64_t global_batch);
 LrSchedule make_schedule(const config::OptimConfig& config, int64_t total_steps,
                          int64_t global_batch);
-
-// Bytes of state per trained parameter, for the memory estimate.
-int64_t state_bytes_per_parameter(const std::string& optimizer);
 
 }  // namespace omnigen::optim

@@ -16,19 +16,43 @@ struct Parameter {
   at::Tensor value;
 };
 
+using NamedTensors = std::map<std::string, at::Tensor>;
+
 class Optimizer {
  public:
-  Optimizer() = default;
+  // `name` as in the configuration, for messages.
+  Optimizer(std::string name, std::vector<Parameter> parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
   // One update with the given rate from every parameter's .grad. Counts its own steps.
   virtual void step(double learning_rate) = 0;
-  // Everything that must survive a restart, bit for bit, by name (`<parameter>.exp_avg`, …).
-  [[nodiscard]] virtual std::map<std::string, at::Tensor> state_dict() const = 0;
+
+  // Everything that must survive a restart, bit for bit, by name (`<parameter>.exp_avg`, …): the
+  // optimizer's own tensors, not copies.
+  [[nodiscard]] virtual NamedTensors state_dict() const = 0;
   // Errors: DataError for missing, unexpected or mis-shaped state.
-  virtual void load_state_dict(const std::map<std::string, at::Tensor>& state) = 0;
+  void load_state_dict(const NamedTensors& state);
+  // Of everything in state_dict().
+  [[nodiscard]] int64_t state_bytes() const;
+
+  // What to save and to measure with instead of the trained weights, in the parameters' order;
+  // empty: the trained weights themselves.
+  [[nodiscard]] virtual std::vector<at::Tensor> evaluation_weights() const { return {}; }
+  // What to log as the rate where the schedule says `learning_rate`.
+  [[nodiscard]] virtual double logged_rate(double learning_rate) const { return learning_rate; }
+
+  [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
+
+ protected:
+  // Leaves without their history, and their gradients, in order.
+  [[nodiscard]] std::vector<at::Tensor> values() const;
+  [[nodiscard]] std::vector<at::Tensor> gradients() const;
+
+ private:
+  std::string name_;
+  std::vector<Parameter> parameters_;
 };
 
 }  // namespace omnigen::optim

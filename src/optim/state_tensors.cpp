@@ -7,6 +7,13 @@
 
 namespace omnigen::optim {
 
+void add_state(std::map<std::string, at::Tensor>& state, const std::string& parameter,
+               std::initializer_list<std::pair<const char*, at::Tensor>> tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.defined()) state[parameter + "." + name] = tensor;
+  }
+}
+
 void copy_state(const std::map<std::string, at::Tensor>& saved,
                 std::map<std::string, at::Tensor>& own, const std::string& what) {
   const at::NoGradGuard no_grad;

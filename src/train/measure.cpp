@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cache/vae_identity.h"
+#include "optim/evaluation_mode.h"
 #include "train/run_setup.h"
 #include "util/log.h"
 #include "util/stopwatch.h"
@@ -40,6 +41,7 @@ void Measure::render_benchmarks() {
 
 void Measure::validate(int64_t step) {
   if (!renders()) return;
+  const optim::EvaluationMode evaluation(parts_.optimizer);
   validate::EmaSwap swap;
   if (parts_.ema != nullptr) {
     swap = {[this] { parts_.ema->enter(); }, [this] { parts_.ema->leave(); }};
@@ -76,6 +78,7 @@ std::map<std::string, double> Measure::evaluate_weights(int64_t step, const std:
 
 std::map<std::string, double> Measure::evaluate(int64_t step) {
   if (parts_.config.validate.eval_loss_disable || parts_.eval_sets.empty()) return {};
+  const optim::EvaluationMode evaluation(parts_.optimizer);
   auto values = evaluate_weights(step, "loss/val/");
   if (parts_.ema != nullptr) {
     parts_.ema->enter();

@@ -27,6 +27,7 @@ class Measure {
     adapter::AdapterSet& adapters;
     at::Device device;
     std::vector<data::DatasetPtr> eval_sets;
+    const optim::Optimizer& optimizer;
     EmaWeights* ema;  // null without use_ema
     Metrics& metrics;
   };

@@ -42,17 +42,22 @@ LossRange loss_range(const std::vector<LoaderSet>& sets) {
 void log_plan(const RunPlan& plan, const config::Config& config, const ModelSizes& sizes,
               const comm::GroupAndDevice& group, const LossRange& range) {
   for (const std::string& line : describe(plan)) util::log::info(line);
-  const MemoryEstimate memory =
-      estimate_memory(sizes, plan, optim::state_bytes_per_parameter(config.optim.optimizer));
+  const MemoryEstimate memory = estimate_memory(sizes, plan);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   util::log::info(fmt::format("  trained parameters {} of {} in the model, {} on {} through {}",
                               sizes.num_trained, sizes.num_base,
                               config.model.mixed_precision == "no" ? "float32" : "bf16",
                               group.device.str(), group.backend));
-  util::log::info(fmt::format(
-      "  {} rate {:.3g}, {} with {} warm-up steps, clip {} {:g}, seed {}", config.optim.optimizer,
-      config.optim.learning_rate, config.optim.lr_scheduler, config.optim.lr_warmup_steps,
-      config.optim.grad_clip_method, config.optim.max_grad_norm, config.train.seed));
+  const config::OptimConfig& optim = config.optim;
+  const double rate = optim::peak_rate(optim, plan.batch.global_batch());
+  util::log::info(fmt::format("  {} rate {:.3g}, {} with {} warm-up steps, clip {} {:g}, seed {}",
+                              optim.optimizer, rate, optim.lr_scheduler, optim.lr_warmup_steps,
+                              optim.grad_clip_method, optim::clip_options(optim).limit,
+                              config.train.seed));
+  if (rate != optim.learning_rate) {
+    util::log::info(fmt::format("  lr_scale: learning rate {:.3g} becomes {:.3g} with batch {}",
+                                optim.learning_rate, rate, plan.batch.global_batch()));
+  }
   util::log::info(fmt::format(
       "  memory per rank about {:.2f} GiB: weights {:.2f}, trained {:.2f}, activations {:.2f}",
       memory.total() / kGiB, memory.base_weights / kGiB, memory.trained / kGiB,
@@ -108,7 +113,8 @@ class Run {
 
  private:
   void load_model();
-  void attach();
+  // `checkpoint`: where the run goes on, or empty.
+  void attach(const std::string& checkpoint);
   [[nodiscard]] ModelSizes model_sizes() const;
   [[nodiscard]] bool is_root() const { return job_.rank() == 0; }
 
@@ -137,7 +143,7 @@ void Run::load_model() {
   lycoris_ = std::make_unique<adapter::LycorisConfig>(lycoris_config(config_.adapter));
 }
 
-void Run::attach() {
+void Run::attach(const std::string& checkpoint) {
   const nn::ModuleTree tree = transformer_->module_tree();
   adapters_ = std::make_unique<adapter::AdapterSet>(
       *lycoris_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
@@ -152,6 +158,9 @@ void Run::attach() {
     transformer_->set_gradient_checkpointing(true, [this](int64_t block) {
       return adapters_->parameters_below(fmt::format("layers.{}.", block));
     });
+  }
+  if (config_.optim.reset_optimizer && !checkpoint.empty()) {  // its state begins at these weights
+    load_weights(load_checkpoint(checkpoint), checkpoint, *adapters_);
   }
   for (const auto& [name, value] : adapters_->parameters()) parameters_.push_back({name, value});
   gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
@@ -172,6 +181,7 @@ ModelSizes Run::model_sizes() const {
   for (const auto& [name, weight] : transformer_->named_weights()) num_base += weight.numel();
   return {num_base,
           adapters_->num_parameters(),
+          optimizer_->state_bytes(),
           shape.hidden_size,
           shape.intermediate_size,
           shape.num_layers,
@@ -196,7 +206,8 @@ int Run::train() {
                                 fingerprint.get<std::string>());
   }
   load_model();
-  attach();
+  const std::string checkpoint = resume_point(config_.train, group);
+  attach(checkpoint);
 
   const data::BatchShape batch{config_.train.train_batch_size,
                                config_.train.gradient_accumulation_steps, group.size()};
@@ -206,10 +217,10 @@ int Run::train() {
   Metrics metrics({output_dir / config_.log.logging_dir, config_.log.tracker_project_name,
                    config_.log.report_to.find("tensorboard") != std::string::npos, is_root()});
   Measure measure({config_, group, *transformer_, *adapters_, group_.device, data_.eval,
-                   ema_weights_.get(), metrics},
+                   *optimizer_, ema_weights_.get(), metrics},
                   validate_options(loaded_, *tokenizer_, is_root()));
-  TrainStep step(
-      {*transformer_, *adapters_, *gradients_, *optimizer_, group, clip_options(config_.optim)});
+  TrainStep step({*transformer_, *adapters_, *gradients_, *optimizer_, group,
+                  optim::clip_options(config_.optim)});
   const auto loader =
       std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));
   const optim::LrSchedule schedule =
@@ -232,7 +243,6 @@ int Run::train() {
                    initial_state(config_, data_.fingerprints, group.size())});
   measure.render_benchmarks();
 
-  const std::string checkpoint = resume_point(config_.train, group);
   if (!checkpoint.empty()) {
     trainer.resume(checkpoint);
     plan.start_step = trainer.state().step;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "adapter/lokr_file.h"
+#include "optim/evaluation_mode.h"
 #include "train/trainer.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -19,7 +20,10 @@ at::ScalarType file_dtype(const std::string& optimizer) {
 CheckpointContents Trainer::contents() const {
   const at::ScalarType dtype = file_dtype(parts_.state.optimizer);
   CheckpointContents contents;
-  contents.adapter = parts_.adapters.state_dict(dtype);
+  {
+    const optim::EvaluationMode evaluation(parts_.optimizer);
+    contents.adapter = parts_.adapters.state_dict(dtype);
+  }
   contents.lycoris_config = parts_.lycoris_config;
   contents.adapter_metadata = adapter::file_metadata(
       {parts_.lycoris_config, parts_.state.step, parts_.config.log.tracker_run_name,
@@ -37,10 +41,19 @@ CheckpointContents Trainer::contents() const {
   return contents;
 }
 
+void load_weights(const LoadedCheckpoint& loaded, const std::string& name,
+                  adapter::AdapterSet& adapters) {
+  const at::NoGradGuard no_grad;
+  adapters.load_state_dict(loaded.adapter, name);
+  for (const auto& [parameter, value] : adapters.parameters()) {
+    value.detach().copy_(loaded.parameters.at(parameter));
+  }
+}
+
 void Trainer::resume(const std::filesystem::path& checkpoint) {
   const std::string name = checkpoint.filename().string();
   const LoadedCheckpoint loaded = load_checkpoint(checkpoint);
-  parts_.adapters.load_state_dict(loaded.adapter, name);
+  const bool reset_optimizer = parts_.config.optim.reset_optimizer;
 
   TrainingState saved;
   try {
@@ -49,16 +62,11 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     throw util::DataError(
         fmt::format("{}: training_state.json: {}", checkpoint.string(), error.what()));
   }
-  for (const std::string& note : compare_settings(saved, parts_.state, name)) {
+  for (const std::string& note : compare_settings(saved, parts_.state, name, reset_optimizer)) {
     if (parts_.group.is_root()) util::log::warn(note);
   }
-  {
-    const at::NoGradGuard no_grad;
-    for (const auto& [parameter, value] : parts_.adapters.parameters()) {
-      value.detach().copy_(loaded.parameters.at(parameter));
-    }
-  }
-  parts_.optimizer.load_state_dict(loaded.optimizer);
+  load_weights(loaded, name, parts_.adapters);
+  if (!reset_optimizer) parts_.optimizer.load_state_dict(loaded.optimizer);
   if (parts_.ema != nullptr && loaded.ema_state.empty()) {
     util::log::warn(fmt::format("{} has no averaged weights; they start at its live ones", name));
     parts_.ema->load_state_dict(loaded.parameters);

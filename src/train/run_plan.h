@@ -43,6 +43,7 @@ struct MemoryEstimate {
 struct ModelSizes {
   int64_t num_base = 0;
   int64_t num_trained = 0;
+  int64_t optimizer_bytes = 0;  // its whole state
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_layers = 0;
@@ -51,8 +52,7 @@ struct ModelSizes {
   bool ema = false;
 };
 
-MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan,
-                               int64_t optimizer_bytes_per_parameter);
+MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan);
 
 // The banner, line by line.
 std::vector<std::string> describe(const RunPlan& plan);

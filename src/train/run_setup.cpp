@@ -122,11 +122,6 @@ adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config) {
                                            "lycoris_config");
 }
 
-optim::ClipOptions clip_options(const config::OptimConfig& config) {
-  return {config.grad_clip_method == "norm" ? optim::ClipMethod::kNorm : optim::ClipMethod::kValue,
-          config.max_grad_norm};
-}
-
 LoaderOptions loader_options(const config::LoadResult& loaded,
                              const tokenizer::Tokenizer& tokenizer) {
   const config::DataConfig& data = loaded.config.data;

@@ -44,7 +44,6 @@ std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std
 
 // The text of the adapter's file is in the configuration once it is loaded.
 adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config);
-optim::ClipOptions clip_options(const config::OptimConfig& config);
 LoaderOptions loader_options(const config::LoadResult& loaded,
                              const tokenizer::Tokenizer& tokenizer);
 // Errors of both: ConfigError.

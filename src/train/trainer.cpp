@@ -144,7 +144,7 @@ void Trainer::check_weights_agree() {
 void Trainer::record(const StepResult& result, const LoadedBatch& batch, double wait_s,
                      double step_s) {
   const int64_t step = parts_.state.step;
-  const double rate = parts_.schedule.at(step);
+  const double rate = parts_.optimizer.logged_rate(parts_.schedule.at(step));
   const bool by_value = parts_.config.optim.grad_clip_method == "value";
   std::map<std::string, double> values = {
       {"train_loss", result.loss},

@@ -32,6 +32,11 @@ struct Hooks {
   std::function<void(int64_t step)> validate;
 };
 
+// A checkpoint's trained weights, bit for bit. `name`: the checkpoint's, for messages. Errors:
+// DataError.
+void load_weights(const LoadedCheckpoint& loaded, const std::string& name,
+                  adapter::AdapterSet& adapters);
+
 class Trainer {
  public:
   struct Parts {

@@ -29,12 +29,11 @@ void from_json(const nlohmann::json& json, TrainingState& state) {
 }
 
 std::vector<std::string> compare_settings(const TrainingState& saved, const TrainingState& now,
-                                          const std::string& checkpoint) {
-  if (saved.optimizer != now.optimizer) {
+                                          const std::string& checkpoint, bool reset_optimizer) {
+  if (saved.optimizer != now.optimizer && !reset_optimizer) {
     throw util::ConfigError(
         fmt::format("optimizer: {} was made with {}, the configuration says {}; use the former, or "
-                    "start in another "
-                    "output_dir with init_lora [C44]",
+                    "go on without its state with reset_optimizer=true [C44]",
                     checkpoint, saved.optimizer, now.optimizer));
   }
   if (saved.seed != now.seed) {
@@ -45,6 +44,12 @@ std::vector<std::string> compare_settings(const TrainingState& saved, const Trai
                     checkpoint, saved.seed, now.seed));
   }
   std::vector<std::string> notes;
+  if (reset_optimizer) {
+    notes.push_back(
+        fmt::format("reset_optimizer: {} starts with fresh state, that of {} is left; "
+                    "take the key out before the next resume",
+                    now.optimizer, checkpoint));
+  }
   if (saved.global_batch != now.global_batch) {
     notes.push_back(
         fmt::format("{} was made with effective batch {}, now {}: the rest of its epoch is cut "

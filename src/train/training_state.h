@@ -28,8 +28,9 @@ void to_json(nlohmann::json& json, const TrainingState& state);
 void from_json(const nlohmann::json& json, TrainingState& state);
 
 // Differences between a checkpoint's settings and this run's, as lines for a person. Allowed ones
-// only. Errors: ConfigError for those that forbid a resume (another optimizer, another seed).
+// only. Errors: ConfigError for those that forbid a resume (another seed, or another optimizer
+// unless `reset_optimizer`).
 std::vector<std::string> compare_settings(const TrainingState& saved, const TrainingState& now,
-                                          const std::string& checkpoint);
+                                          const std::string& checkpoint, bool reset_optimizer);
 
 }  // namespace omnigen::train

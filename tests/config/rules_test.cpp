@@ -83,7 +83,7 @@ TEST(Rules, SineNeedsItsHalfPeriod_C07) {
 }
 
 TEST(Rules, WarmupBeyondTheEnd_C08) {
-  for (const char* name : {"linear", "polynomial"}) {
+  for (const char* name : {"linear", "polynomial", "warmup_cosine"}) {
     EXPECT_THAT(error_with({{"lr_scheduler", name}, {"lr_warmup_steps", 1000}}),
                 HasSubstr("[C08]"));
   }
@@ -308,10 +308,27 @@ TEST(Rules, RateLeftOutIsAWarning_M19) {
 }
 
 TEST(Rules, LionWithTheRateOfAdam_M20) {
-  ConfigFolder folder;
-  folder.config["optimizer"] = "bnb-lion8bit-paged";
-  EXPECT_THAT(joined(folder.load({}, Purpose::kCheck).warnings),
+  EXPECT_THAT(warnings_with({{"optimizer", "bnb-lion8bit-paged"}}),
               HasSubstr("0.0001 is high for Lion"));
+}
+
+TEST(Rules, SettingsOfTheOptimizer_1_4_6) {
+  const Json keys = {{"optimizer", "optimi-lion"}, {"optimizer_config", "beta1=2,foreach=true"}};
+  EXPECT_THAT(error_with(keys),
+              HasSubstr("optimizer_config: \"beta1=2\" must be at least 0 and below 1 [1.4.6]"));
+  EXPECT_THAT(warnings_with({{"optimizer", "optimi-lion"}, {"adam_beta1", 0.8}}),
+              HasSubstr("adam_beta1: has no effect with optimi-lion"));
+}
+
+TEST(Rules, ProdigyTakesNoRate_C05) {
+  const LoadResult result = result_with({{"optimizer", "prodigy"}, {"lr_scale", true}});
+  EXPECT_EQ(result.config.optim.learning_rate, 1.0);
+  EXPECT_FALSE(result.config.optim.lr_scale);
+  EXPECT_THAT(joined(result.warnings),
+              HasSubstr("learning_rate: 0.0001 is not used: prodigy finds its own rate"));
+  EXPECT_EQ(joined(result_with({{"optimizer", "prodigy"}, {"learning_rate", nullptr}}).warnings)
+                .find("learning_rate"),
+            std::string::npos);
 }
 
 TEST(Rules, WaveIsExplained_M21) {

@@ -51,7 +51,24 @@ TEST_P(ResumeTest, TwentyStepsEqualTenKilledAndTen) {
             workspace.metrics("killed").at(20).at("train_loss"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, ::testing::Values("torch-adamw", "adamw_bf16"));
+INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest,
+                         ::testing::Values("torch-adamw", "adamw_bf16", "prodigy"));
+
+TEST(Resume, AnotherOptimizerStartsAfreshWhereAsked) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  ASSERT_EQ(workspace.train("run", 1, {"--max_train_steps=5"}).exit_code, 0);
+  const std::vector<std::string> other = {"--max_train_steps=6", "--optimizer=prodigy"};
+  const Outcome refused = workspace.train("run", 1, other);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.output, HasSubstr("reset_optimizer=true"));
+  std::vector<std::string> reset = other;
+  reset.emplace_back("--reset_optimizer=true");
+  const Outcome resumed = workspace.train("run", 1, reset);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
+  EXPECT_THAT(resumed.output, HasSubstr("prodigy starts with fresh state"));
+  EXPECT_THAT(resumed.output, HasSubstr("resuming from checkpoint-5"));
+}
 
 TEST(Resume, GoesOnWithAnotherNumberOfRanks) {
   Workspace workspace;

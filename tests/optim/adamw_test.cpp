@@ -1,24 +1,12 @@
 #include "optim/adamw.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
+#include "optim/test_parameters.h"
 #include "support/tensor_near.h"
-#include "util/error.h"
 
 namespace omnigen::optim {
 namespace {
-
-Parameter parameter_of(const std::string& name, const at::Tensor& value, const at::Tensor& grad) {
-  Parameter parameter{name, value.clone().set_requires_grad(true)};
-  parameter.value.mutable_grad() = grad.clone();
-  return parameter;
-}
-Parameter one_of(double value, double grad) {
-  return parameter_of("p", at::full({1}, value), at::full({1}, grad));
-}
 
 TEST(AdamW, FirstStepMovesByTheRateAgainstTheGradientsSign) {
   const Parameter parameter = one_of(1.0, -3.0);
@@ -51,40 +39,6 @@ TEST(AdamW, UpdatesEveryElementOfATensorOfAnyLength) {
     optimizer.step(0.25);
     EXPECT_TENSOR_NEAR(parameter.value.detach(), at::full({length}, -0.25), test::kAdamW);
   }
-}
-
-// Steps of two parameters; on the way through a restart after `restart` of them.
-at::Tensor trained(int64_t steps, int64_t restart) {
-  auto generator = at::detail::createCPUGenerator(3);
-  std::vector<Parameter> parameters = {parameter_of("a", at::ones({5, 3}), at::zeros({5, 3})),
-                                       parameter_of("b", at::ones({4}), at::zeros({4}))};
-  auto optimizer = std::make_unique<AdamW>(parameters, AdamWOptions{});
-  for (int64_t step = 0; step < steps; ++step) {
-    if (step == restart) {
-      std::map<std::string, at::Tensor> saved;
-      for (const auto& [name, value] : optimizer->state_dict()) saved[name] = value.clone();
-      optimizer = std::make_unique<AdamW>(parameters, AdamWOptions{});
-      optimizer->load_state_dict(saved);
-    }
-    for (Parameter& parameter : parameters) {
-      parameter.value.mutable_grad().copy_(at::randn(parameter.value.sizes(), generator));
-    }
-    optimizer->step(0.01);
-  }
-  return at::cat({parameters[0].value.detach().flatten(), parameters[1].value.detach()});
-}
-
-TEST(AdamW, GoesOnBitForBitAfterARestart) {
-  EXPECT_TENSOR_EQ(trained(9, 4), trained(9, -1));
-}
-
-TEST(AdamW, RefusesStateThatDoesNotFit) {
-  AdamW optimizer({one_of(1.0, 1.0)}, {});
-  auto state = optimizer.state_dict();
-  state["p.exp_avg"] = at::zeros({2});
-  EXPECT_THROW(optimizer.load_state_dict(state), util::DataError);
-  state.erase("p.exp_avg");
-  EXPECT_THROW(optimizer.load_state_dict(state), util::DataError);
 }
 
 TEST(AdamW, NothingToTrainIsNoError) {

@@ -67,6 +67,23 @@ TEST(LrSchedule, CosineWithoutWarmupHasAHalfPeriodOfAThousand) {
   EXPECT_NEAR(schedule("cosine", 0).at(500), 2.52e-5, 1e-9);
 }
 
+TEST(LrSchedule, WarmupCosineFallsOnceToItsEnd) {
+  const LrSchedule cosine = schedule("warmup_cosine", 10);
+  EXPECT_DOUBLE_EQ(cosine.at(5), kBase / 2);
+  EXPECT_DOUBLE_EQ(cosine.at(10), kBase);
+  EXPECT_DOUBLE_EQ(cosine.at(55), (kBase + 4e-7) / 2);
+  EXPECT_NEAR(cosine.at(100), 4e-7, 1e-18);
+}
+
+TEST(LrSchedule, WarmupCosineWithRestartsFallsAsOftenAsAsked) {
+  const LrSchedule restarts({"warmup_cosine_with_restarts", kBase, 10, 100, 4e-7, 0.8, 3});
+  EXPECT_DOUBLE_EQ(restarts.at(10), kBase);
+  EXPECT_DOUBLE_EQ(restarts.at(25), (kBase + 4e-7) / 2);
+  EXPECT_NEAR(restarts.at(40), kBase, 1e-12);
+  EXPECT_NEAR(restarts.at(70), kBase, 1e-12);
+  EXPECT_EQ(restarts.at(100), 4e-7);
+}
+
 TEST(LrSchedule, RefusesAWaveWithoutAPeriodAndUnknownNames) {
   EXPECT_THROW(schedule("sine", 0), util::ConfigError);
   EXPECT_THROW(schedule("cosin", 10), util::ConfigError);

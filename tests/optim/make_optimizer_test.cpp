@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "optim/test_parameters.h"
+#include "support/golden.h"
+#include "support/tensor_near.h"
 #include "util/error.h"
 
 namespace omnigen::optim {
@@ -18,9 +21,7 @@ config::OptimConfig config_of(const std::string& optimizer) {
 }
 
 std::vector<Parameter> one_leaf() {
-  Parameter parameter{"p", at::ones({1}).set_requires_grad(true)};
-  parameter.value.mutable_grad() = at::ones({1});
-  return {parameter};
+  return {one_of(1.0, 1.0)};
 }
 
 // Moments after one step with gradient 1: 1 - beta1 and 1 - beta2.
@@ -41,18 +42,90 @@ std::string refusal(const config::OptimConfig& config) {
   }
 }
 
+std::vector<std::string> words_of_the_table() {
+  std::vector<std::string> words;
+  const config::Config config;
+  config::visit_keys(config, [&](const config::Key& key, const auto&) {
+    if (std::string(key.name) == "optimizer") words = key.check.words();
+  });
+  return words;
+}
+
+// State that only the named optimizer has.
 TEST(MakeOptimizer, MakesWhatIsNamed) {
-  EXPECT_TRUE(
-      make_optimizer(config_of("adamw_bf16"), one_leaf(), 0)->state_dict().contains("p.shift"));
-  EXPECT_FALSE(
-      make_optimizer(config_of("torch-adamw"), one_leaf(), 0)->state_dict().contains("p.shift"));
+  const std::pair<const char*, const char*> states[] = {
+      {"adamw_bf16", "p.shift"},    {"torch-adamw", "p.exp_avg_sq"},  {"optimi-lion", "p.exp_avg"},
+      {"bnb-lion8bit", "p.state1"}, {"bnb-adamw8bit", "p.state2"},    {"prodigyopt", "d_max"},
+      {"prodigy", "p.z"},           {"torch-adafactor", "p.variance"}};
+  for (const auto& [name, state] : states) {
+    EXPECT_TRUE(make_optimizer(config_of(name), one_leaf(), 0)->state_dict().contains(state))
+        << name;
+  }
+}
+
+TEST(MakeOptimizer, EightBitsAreInTheName) {
+  const auto coded = [](const std::string& name) {
+    const Parameter leaf = parameter_of("p", at::zeros({4096}), at::ones({4096}));
+    return make_optimizer(config_of(name), {leaf}, 0)->state_dict().contains("p.absmax1");
+  };
+  for (const char* name :
+       {"bnb-lion8bit", "bnb-lion8bit-paged", "bnb-adamw8bit", "bnb-adamw8bit-paged"}) {
+    EXPECT_TRUE(coded(name)) << name;
+  }
+  for (const char* name : {"bnb-lion", "bnb-lion-paged"}) EXPECT_FALSE(coded(name)) << name;
 }
 
 TEST(MakeOptimizer, NamesTheClosestOfAnOptimizerThatIsNotThere) {
-  EXPECT_THAT(refusal(config_of("prodigy")),
-              AllOf(HasSubstr("optimizer 'prodigy' is not available in omnigen-dist"),
+  EXPECT_THAT(refusal(config_of("soap")),
+              AllOf(HasSubstr("optimizer 'soap' is not available in omnigen-dist"),
                     HasSubstr("closest available: adamw_bf16, torch-adamw")));
 }
+
+// Every optimizer of the table of keys, with what its own kind of state can go wrong in.
+class EveryOptimizer : public ::testing::TestWithParam<std::string> {
+ protected:
+  // Weights after nine steps, and after `restart` of them a new optimizer with the saved state.
+  [[nodiscard]] at::Tensor trained(int64_t restart) const {
+    at::manual_seed(3);
+    const std::vector<Parameter> parameters = {
+        parameter_of("matrix", at::randn({64, 65}), at::zeros({64, 65})),
+        parameter_of("zeros", at::zeros({40, 3}), at::zeros({40, 3})),
+        parameter_of("vector", at::randn({7}), at::zeros({7}))};
+    auto optimizer = make_optimizer(config_of(GetParam()), parameters, 1);
+    for (int64_t step = 0; step < 9; ++step) {
+      if (step == restart) {
+        NamedTensors saved;
+        for (const auto& [name, value] : optimizer->state_dict()) saved[name] = value.clone();
+        optimizer = make_optimizer(config_of(GetParam()), parameters, 1);
+        optimizer->load_state_dict(saved);
+      }
+      for (const Parameter& parameter : parameters) {
+        parameter.value.mutable_grad().copy_(at::randn(parameter.value.sizes()));
+      }
+      optimizer->step(0.01);
+    }
+    std::vector<at::Tensor> flat;
+    for (const Parameter& parameter : parameters)
+      flat.push_back(parameter.value.detach().flatten());
+    for (const at::Tensor& weights : optimizer->evaluation_weights()) {
+      flat.push_back(weights.flatten());
+    }
+    return at::cat(flat);
+  }
+};
+
+TEST_P(EveryOptimizer, GoesOnBitForBitAfterARestart) {
+  EXPECT_TENSOR_EQ(trained(4), trained(-1));
+}
+
+TEST_P(EveryOptimizer, NothingToTrainIsNoError) {
+  const auto optimizer = make_optimizer(config_of(GetParam()), {}, 0);
+  optimizer->step(0.1);
+  EXPECT_LT(optimizer->state_bytes(), 64);
+}
+
+INSTANTIATE_TEST_SUITE_P(MakeOptimizer, EveryOptimizer, ::testing::ValuesIn(words_of_the_table()),
+                         [](const auto& info) { return test::test_name(info.param); });
 
 TEST(MakeOptimizer, TakesBetasFromTheirKeys) {
   config::OptimConfig config = config_of("torch-adamw");
@@ -75,10 +148,8 @@ TEST(MakeOptimizer, OptimizerConfigOverridesByName) {
 
 TEST(MakeOptimizer, RefusesSettingsItCannotRead) {
   config::OptimConfig config = config_of("torch-adamw");
-  for (const char* text : {"beta3=0.5", "beta1", "beta1=", "beta1=fast"}) {
-    config.optimizer_config = text;
-    EXPECT_THAT(refusal(config), HasSubstr(text));
-  }
+  config.optimizer_config = "beta1=fast";
+  EXPECT_THAT(refusal(config), HasSubstr("optimizer_config: cannot read \"beta1=fast\""));
 }
 
 TEST(MakeOptimizer, ReferenceModeIsAKey) {
@@ -86,6 +157,20 @@ TEST(MakeOptimizer, ReferenceModeIsAKey) {
   EXPECT_NEAR(first_moments(config).first, 0.1, 1e-3);
   config.adamw_bf16_mode = "reference";
   EXPECT_NEAR(first_moments(config).first, 1.0, 1e-6);
+}
+
+TEST(ClipOptions, LimitEveryOptimizerButThoseThatLimitThemselves) {
+  EXPECT_EQ(clip_options(config_of("adamw_bf16")).limit, 2.0);
+  EXPECT_EQ(clip_options(config_of("prodigyopt")).limit, 2.0);
+  EXPECT_EQ(clip_options(config_of("prodigy")).limit, 0.0);
+  EXPECT_EQ(clip_options(config_of("optimi-stableadamw")).limit, 0.0);
+}
+
+TEST(ClipOptions, MethodIsAKey) {
+  config::OptimConfig config;
+  EXPECT_EQ(clip_options(config).method, ClipMethod::kValue);
+  config.grad_clip_method = "norm";
+  EXPECT_EQ(clip_options(config).method, ClipMethod::kNorm);
 }
 
 TEST(MakeSchedule, ScalesTheRateByTheGlobalBatch) {

@@ -23,6 +23,20 @@ inline constexpr Tolerance kLossValue{"loss value", 2e-6};
 inline constexpr Tolerance kFactorGradient{"factor gradients", 2e-5};
 inline constexpr Tolerance kFactorAfterSteps{"factors after steps", 2e-5};
 inline constexpr Tolerance kAdamW{"AdamW parameters, state", 1e-6};
+inline constexpr Tolerance kLion{"optimi Lion, float32", 1e-6};
+inline constexpr Tolerance kCodebook{"8-bit maps, absmax, decoded", 1e-7};
+inline constexpr Tolerance kBnbParameters{"bitsandbytes, 32-bit: parameters", 1e-6};
+inline constexpr Tolerance kBnbState{"bitsandbytes: state, absmax", 4e-6};
+inline constexpr Tolerance kCodedParameters{"bitsandbytes, 8-bit: parameters", 1e-5};
+// Of the elements of an 8-bit tensor: codes that differ, weights beyond kCodedParameters.
+inline constexpr Tolerance kTippedShare{"bitsandbytes, 8-bit: share of tipped", 0.002};
+inline constexpr Tolerance kAdafactor{"Adafactor parameters, state", 4e-6};
+inline constexpr Tolerance kProdigy{"prodigyopt d, parameters, state", 1e-5};
+inline constexpr Tolerance kProdigyPlus{"prodigy d, parameters, state", 2e-5};
+inline constexpr Tolerance kProdigyPlusLoose{"prodigy without its limits", 1e-4};
+inline constexpr Tolerance kProdigyPlusDecay{"prodigy with decay, d grown", 2e-2};
+// Roundings to bfloat16 that tip stay in this sum, whose terms cancel.
+inline constexpr Tolerance kProdigyPlusSlice{"prodigy s, bfloat16", 5e-2};
 inline constexpr Tolerance kNormalisedPixels{"normalised pixels", 1e-6};
 
 // Differences of 8-bit pixels: the largest, and the mean over an image.

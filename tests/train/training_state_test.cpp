@@ -23,13 +23,13 @@ TEST(TrainingState, SurvivesJson) {
 }
 
 TEST(TrainingState, EqualSettingsNeedNoWord) {
-  EXPECT_TRUE(compare_settings(make_state(), make_state(), "checkpoint-20").empty());
+  EXPECT_TRUE(compare_settings(make_state(), make_state(), "checkpoint-20", false).empty());
 }
 
 TEST(TrainingState, AnotherNumberOfRanksIsANotice) {
   TrainingState now = make_state();
   now.world_size = 3;
-  EXPECT_THAT(compare_settings(make_state(), now, "checkpoint-20"),
+  EXPECT_THAT(compare_settings(make_state(), now, "checkpoint-20", false),
               ElementsAre(HasSubstr("2 ranks, now 3")));
 }
 
@@ -37,7 +37,7 @@ TEST(TrainingState, AnotherBatchOrDataIsANotice) {
   TrainingState now = make_state();
   now.global_batch = 6;
   now.data = {{"a", "f3"}, {"c", "f4"}};
-  EXPECT_THAT(compare_settings(make_state(), now, "checkpoint-20"),
+  EXPECT_THAT(compare_settings(make_state(), now, "checkpoint-20", false),
               ElementsAre(HasSubstr("effective batch 12, now 6"), HasSubstr("a has changed"),
                           HasSubstr("c is new"), HasSubstr("b is gone")));
 }
@@ -45,10 +45,12 @@ TEST(TrainingState, AnotherBatchOrDataIsANotice) {
 TEST(TrainingState, AnotherOptimizerOrSeedIsAnError) {
   TrainingState now = make_state();
   now.optimizer = "torch-adamw";
-  EXPECT_THROW(compare_settings(make_state(), now, "checkpoint-20"), util::ConfigError);
+  EXPECT_THROW(compare_settings(make_state(), now, "checkpoint-20", false), util::ConfigError);
+  EXPECT_THAT(compare_settings(make_state(), now, "checkpoint-20", true),
+              ElementsAre(HasSubstr("torch-adamw starts with fresh state")));
   now = make_state();
   now.seed = 43;
-  EXPECT_THROW(compare_settings(make_state(), now, "checkpoint-20"), util::ConfigError);
+  EXPECT_THROW(compare_settings(make_state(), now, "checkpoint-20", false), util::ConfigError);
 }
 
 }  // namespace
