@@ -3,11 +3,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <stdexcept>
@@ -98,7 +98,7 @@ at::Device device_of(const std::string& name) {
   if (name == "cuda" && !torch::cuda::is_available()) {
     throw std::invalid_argument("no GPU found; use --device cpu");
   }
-  return at::Device(name);
+  return {name};
 }
 
 void check_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance,
@@ -106,7 +106,7 @@ void check_close(const at::Tensor& actual, const at::Tensor& expected, double to
   TORCH_CHECK(actual.sizes() == expected.sizes(), what, ": shape ", actual.sizes(), ", expected ",
               expected.sizes());
   const at::Tensor reference = expected.detach().to(at::kCPU, at::kDouble);
-  const double peak = reference.abs().max().item<double>();
+  const auto peak = reference.abs().max().item<double>();
   const double error =
       (actual.detach().to(at::kCPU, at::kDouble) - reference).abs().max().item<double>() / peak;
   TORCH_CHECK(error <= tolerance, what, ": error ", error, " relative to the peak, allowed ",

@@ -71,7 +71,7 @@ void measure(const Options& options, Report& report) {
     check_close(reader.latent(0, row), latents[static_cast<size_t>(row)], 0.0, "latent read back");
   }
 
-  const double num_bytes = static_cast<double>(latents[0].nbytes() * latents.size());
+  const auto num_bytes = static_cast<double>(latents[0].nbytes() * latents.size());
   std::vector<char> buffer(latents[0].nbytes());
   const Timing plain = time_plain_reads(options, buffer);
   const double roof = 1e-9 * num_bytes / plain.median;

@@ -12,7 +12,7 @@ namespace {
 std::pair<double, double> factor_pair(int64_t dimension, int64_t factor) {
   TORCH_CHECK(dimension % factor == 0, "workload: ", factor, " does not divide ", dimension);
   const auto one = static_cast<double>(factor);
-  const auto other = static_cast<double>(dimension / factor);
+  const auto other = static_cast<double>(dimension) / one;
   return {std::min(one, other), std::max(one, other)};
 }
 

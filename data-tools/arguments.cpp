@@ -53,7 +53,7 @@ std::vector<std::string> cache_ids(const std::filesystem::path& folder, const st
     throw util::DataError(
         fmt::format("{} is no folder", std::filesystem::absolute(folder).string()));
   }
-  const std::vector<std::string> ids = data::CacheIndex::ids_in(folder);
+  std::vector<std::string> ids = data::CacheIndex::ids_in(folder);
   if (ids.empty()) {
     throw util::DataError(fmt::format(
         "{} holds no finished cache (no *.index.json); run omnigen-cache build --config "

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # clang-format and clang-tidy 14, and shellcheck.
-#   launch/lint.sh                     everything (clang-tidy takes about half an hour on two cores)
+#   launch/lint.sh                     everything (clang-tidy takes two hours on two cores)
 #   launch/lint.sh --changed [BASE]    files changed since BASE (default: where this branch left main, else
-#                                      the last commit), and what is not committed
+#                                      the last commit), and what is not committed; of clang-tidy's findings
+#                                      those in changed lines
 # OMNIGEN_LINT_SECONDS limits clang-tidy; files it did not reach are named, and are no failure.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -28,11 +29,38 @@ changed_files() {
   git ls-files --others --exclude-standard -- "${@:2}"
 }
 
+# The changed lines of the files for clang-tidy's line filter: {"name": "src/a.h", "lines": [[3, 5]]}, ...
+changed_lines() {
+  local name
+  {
+    git diff -U0 --diff-filter=d "$1" -- "${@:2}"
+    git ls-files --others --exclude-standard -- "${@:2}" | while read -r name; do
+      printf '+++ b/%s\n@@ -0,0 +1,1000000 @@\n' "$name"
+    done
+  } | sed -n -E 's|^\+\+\+ b/(.*)|\1|p; s|^@@ [^+]*\+([0-9]+)(,([0-9]+))? @@.*|@ \1 \3|p' | {
+    file=
+    while read -r name first count; do
+      [ "$name" != @ ] || [ "${count:-1}" -gt 0 ] || continue
+      if [ "$name" != @ ]; then
+        next=$name
+      elif [ "$next" != "$file" ]; then
+        printf '%s{"name":"%s","lines":[[%d,%d]' "${file:+]\}, }" "$next" "$first" $((first + ${count:-1} - 1))
+        file=$next
+      else
+        printf ',[%d,%d]' "$first" $((first + ${count:-1} - 1))
+      fi
+    done
+    echo "${file:+]\}}"
+  }
+}
+
 base=
+options=(--quiet)
 if [ "${1:-}" = --changed ]; then
   base=${2:-$(default_base)}
   mapfile -t files < <(changed_files "$base" "${sources[@]}" | sort -u)
   mapfile -t scripts < <(changed_files "$base" launch .ci/run | sort -u)
+  options+=("--line-filter=[$(changed_lines "$base" "${sources[@]}")]")
 else
   mapfile -t files < <(git ls-files -- "${sources[@]}")
   mapfile -t scripts < <(git ls-files -- launch .ci/run)
@@ -69,7 +97,7 @@ echo "clang-tidy: ${#units[@]} files"
 tidy_one() {
   if [ "$(date +%s)" -ge "$deadline" ]; then
     echo "clang-tidy: no time left for $1"
-  elif ! clang-tidy-14 -p "$database" --quiet "$1" 2>"$database/errors.$$"; then
+  elif ! clang-tidy-14 -p "$database" "${@:2}" "$1" 2>"$database/errors.$$"; then
     cat "$database/errors.$$"
     echo "clang-tidy: findings in $1"
     return 1
@@ -77,4 +105,4 @@ tidy_one() {
 }
 export -f tidy_one
 export database deadline=$(($(date +%s) + ${OMNIGEN_LINT_SECONDS:-100000}))
-printf '%s\0' "${units[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c "tidy_one {}"
+printf '%s\0' "${units[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c 'tidy_one "$@"' - {} "${options[@]}"

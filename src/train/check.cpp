@@ -95,7 +95,7 @@ void report_datasets(const config::LoadResult& loaded, Report& report) {
 model::TransformerConfig transformer_shape(const config::Config& config, Report& report) {
   try {
     const auto folder = model_folder(config.model);
-    const auto shape = model::read_transformer_config(folder);
+    auto shape = model::read_transformer_config(folder);
     report.say("\nmodel: {} (hidden {}, {} layers)", folder.string(), shape.hidden_size,
                shape.num_layers);
     return shape;
