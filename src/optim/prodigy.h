@@ -24,7 +24,7 @@ namespace omnigen::optim {
 struct ProdigyOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
-  std::optional<double> beta3;  // √β2
+  std::optional<double> beta3 = std::nullopt;  // √β2
   double eps = 1e-8;
   double weight_decay = 0.0;
   bool decouple = true;

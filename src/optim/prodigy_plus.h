@@ -32,7 +32,7 @@ namespace omnigen::optim {
 struct ProdigyPlusOptions {
   double beta1 = 0.9;
   double beta2 = 0.99;
-  std::optional<double> beta3;  // √β2
+  std::optional<double> beta3 = std::nullopt;  // √β2
   double eps = 1e-8;
   double weight_decay = 0.0;
   bool weight_decay_by_lr = true;  // false: λ is not multiplied by d·lr

@@ -40,7 +40,8 @@ TEST(BnbAdamW, EightBitsGoWhereThirtyTwoGo) {
     optimizer.step(0.01);
     reference.step(0.01);
   }
-  EXPECT_TENSOR_NEAR(coded.value, exact.value.detach(), (test::Tolerance{"8-bit drift", 0.05}));
+  const at::Tensor off = (coded.value.detach() - exact.value.detach()).abs();
+  EXPECT_LT(off.mean().item<double>(), 0.003);  // of the 0.1 that every element moves
   EXPECT_GT(exact.value[0].item<double>(), 0.09);
 }
 
