@@ -15,19 +15,26 @@ namespace {
 
 constexpr double kFinalNormEps = 1e-6;
 
-using Weights = std::map<std::string, at::Tensor>;
+using Weights = TransformerWeights;
 using ParametersOf = std::function<std::vector<at::Tensor>(int64_t)>;
 
 const at::Tensor& weight_at(const Weights& weights, const std::string& name) {
-  const auto found = weights.find(name);
-  TORCH_CHECK(found != weights.end(), "transformer: weight '", name, "' is missing");
+  const auto found = weights.dense.find(name);
+  TORCH_CHECK(found != weights.dense.end(), "transformer: weight '", name, "' is missing");
   return found->second;
 }
 
 nn::Linear linear_at(const Weights& weights, const std::string& name) {
-  const auto bias = weights.find(name + ".bias");
-  return {weight_at(weights, name + ".weight"), bias == weights.end() ? at::Tensor() : bias->second,
-          nullptr};
+  nn::Linear linear;
+  const auto compact = weights.compact.find(name + ".weight");
+  if (compact != weights.compact.end()) {
+    linear.frozen = compact->second;
+  } else {
+    linear.weight = weight_at(weights, name + ".weight");
+  }
+  const auto bias = weights.dense.find(name + ".bias");
+  if (bias != weights.dense.end()) linear.bias = bias->second;
+  return linear;
 }
 
 PatchEmbed::Projection projection_at(const Weights& weights, const std::string& name) {
@@ -35,8 +42,8 @@ PatchEmbed::Projection projection_at(const Weights& weights, const std::string& 
 }
 
 at::Tensor table_in(const Weights& weights) {
-  const auto found = weights.find(kPositionTable);
-  return found == weights.end() ? at::Tensor() : found->second;
+  const auto found = weights.dense.find(kPositionTable);
+  return found == weights.dense.end() ? at::Tensor() : found->second;
 }
 
 struct TimeMlp {
@@ -95,6 +102,15 @@ struct OmniGenTransformer::Impl {
       blocks.push_back(block_at(weights, config, i));
     }
     for (const auto& [name, shape] : trained_shapes(config)) {
+      const auto compact = weights.compact.find(name);
+      if (compact != weights.compact.end()) {
+        TORCH_CHECK(compact->second->out_features() == shape[0] &&
+                        compact->second->in_features() == shape[1],
+                    "transformer: weight '", name, "' is ", compact->second->out_features(), "x",
+                    compact->second->in_features(), ", expected ", at::IntArrayRef(shape));
+        named.emplace_back(name, at::Tensor());  // made when asked for
+        continue;
+      }
       const at::Tensor& weight = weight_at(weights, name);
       TORCH_CHECK(weight.sizes() == at::IntArrayRef(shape), "transformer: weight '", name, "' is ",
                   weight.sizes(), ", expected ", at::IntArrayRef(shape));
@@ -297,8 +313,7 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batc
   return velocities(run_blocks(tokens, layout, key_angles), layout, time_embedding);
 }
 
-OmniGenTransformer::OmniGenTransformer(const TransformerConfig& config,
-                                       std::map<std::string, at::Tensor> weights)
+OmniGenTransformer::OmniGenTransformer(const TransformerConfig& config, TransformerWeights weights)
     : impl_(std::make_unique<Impl>(config, std::move(weights))) {}
 OmniGenTransformer::~OmniGenTransformer() = default;
 
@@ -325,7 +340,7 @@ std::vector<std::pair<std::string, at::Tensor>> OmniGenTransformer::named_weight
     const size_t dot = name.rfind('.');
     const auto linear = linears.find(name.substr(0, dot));
     if (linear == linears.end()) continue;
-    weight = name.substr(dot) == ".bias" ? linear->second->bias : linear->second->weight;
+    weight = name.substr(dot) == ".bias" ? linear->second->bias : linear->second->dense_weight();
   }
   return named;
 }

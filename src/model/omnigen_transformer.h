@@ -15,14 +15,24 @@
 
 #include "model/packed_sample.h"
 #include "model/transformer_config.h"
+#include "nn/frozen_weight.h"
 #include "nn/module_info.h"
 
 namespace omnigen::model {
 
+// Weights by diffusers name, in compute dtype and on the device; of a linear layer either its
+// weight or the compact form of it.
+struct TransformerWeights {
+  TransformerWeights() = default;
+  TransformerWeights(std::map<std::string, at::Tensor> all_dense) : dense(std::move(all_dense)) {}
+
+  std::map<std::string, at::Tensor> dense;
+  std::map<std::string, nn::FrozenWeightPtr> compact;
+};
+
 class OmniGenTransformer {
  public:
-  // Weights by diffusers name (weight_map.h), already in compute dtype and on the device.
-  OmniGenTransformer(const TransformerConfig& config, std::map<std::string, at::Tensor> weights);
+  OmniGenTransformer(const TransformerConfig& config, TransformerWeights weights);
   ~OmniGenTransformer();
   OmniGenTransformer(const OmniGenTransformer&) = delete;
   OmniGenTransformer& operator=(const OmniGenTransformer&) = delete;
@@ -42,6 +52,7 @@ class OmniGenTransformer {
 
   [[nodiscard]] const TransformerConfig& config() const;
   // Every weight by diffusers name, in the order of definition; the positional table excluded.
+  // Compact ones are made dense for this.
   [[nodiscard]] std::vector<std::pair<std::string, at::Tensor>> named_weights() const;
   // The module tree with `linear` set, for adapters to attach to.
   nn::ModuleTree module_tree();
@@ -62,6 +73,9 @@ inline constexpr const char* kPositionTable = "patch_embedding.pos_embed";
 // Name and shape of every trained weight, in the order of definition.
 std::vector<std::pair<std::string, std::vector<int64_t>>> trained_shapes(
     const TransformerConfig& config);
+
+// Of all trained_shapes().
+int64_t num_parameters(const TransformerConfig& config);
 
 // Name and shape of every weight of the diffusers layout, positional table included.
 std::map<std::string, std::vector<int64_t>> weight_shapes(const TransformerConfig& config);

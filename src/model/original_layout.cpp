@@ -7,6 +7,7 @@
 
 #include "io/safetensors_reader.h"
 #include "model/json_config.h"
+#include "model/weight_placer.h"
 #include "util/error.h"
 
 namespace omnigen::model {
@@ -104,26 +105,21 @@ TransformerConfig original_config(const fs::path& config_path) {
   return config;
 }
 
-std::map<std::string, at::Tensor> read_original(const fs::path& folder,
-                                                const TransformerConfig& config,
-                                                const Placement& placement) {
+TransformerWeights read_original(const fs::path& folder, const TransformerConfig& config,
+                                 const Placement& placement) {
   const io::SafetensorsFolder files(folder, "model");
   std::map<std::string, std::vector<int64_t>> found;
   for (const std::string& name : files.names()) found[name] = files.info(name).shape;
   require_exact(folder.string(), original_shapes(config), found, {"pos_embed"});
-  std::map<std::string, at::Tensor> weights;
-  const auto place = [&](const std::string& name) {
-    return files.tensor(name).to(placement.device, placement.dtype);
-  };
+  WeightPlacer placer(config, placement);
   for (const auto& [name, shape] : trained_shapes(config)) {
     const int64_t part = part_of_fused(name);
-    weights[name] = part < 0 ? place(original_name(name))
-                             : files.tensor(fused_name(name))
-                                   .narrow(0, part * shape[0], shape[0])
-                                   .to(placement.device, placement.dtype);
+    placer.add(name, part < 0
+                         ? files.tensor(original_name(name))
+                         : files.tensor(fused_name(name)).narrow(0, part * shape[0], shape[0]));
   }
-  if (files.contains("pos_embed")) weights[kPositionTable] = files.tensor("pos_embed");
-  return weights;
+  if (files.contains("pos_embed")) placer.add_table(files.tensor("pos_embed"));
+  return placer.take();
 }
 
 }  // namespace omnigen::model

@@ -5,11 +5,7 @@
 // OmniGen/model.py.
 #pragma once
 
-#include <torch/types.h>
-
 #include <filesystem>
-#include <map>
-#include <string>
 
 #include "model/transformer_config.h"
 #include "model/weight_map.h"
@@ -23,8 +19,7 @@ bool is_original_layout(const std::filesystem::path& config_path);
 TransformerConfig original_config(const std::filesystem::path& config_path);
 
 // Weights by diffusers name. q, k, v are views of the fused weight. Errors: DataError.
-std::map<std::string, at::Tensor> read_original(const std::filesystem::path& folder,
-                                                const TransformerConfig& config,
-                                                const Placement& placement);
+TransformerWeights read_original(const std::filesystem::path& folder,
+                                 const TransformerConfig& config, const Placement& placement);
 
 }  // namespace omnigen::model

@@ -1,4 +1,5 @@
 // The module tree and the weights' shapes of OmniGenTransformer, from its configuration alone.
+#include <c10/util/accumulate.h>
 #include <fmt/format.h>
 
 #include "model/omnigen_transformer.h"
@@ -93,6 +94,12 @@ std::vector<std::pair<std::string, std::vector<int64_t>>> trained_shapes(
     }
   }
   return shapes;
+}
+
+int64_t num_parameters(const TransformerConfig& config) {
+  int64_t total = 0;
+  for (const auto& [name, shape] : trained_shapes(config)) total += c10::multiply_integers(shape);
+  return total;
 }
 
 std::map<std::string, std::vector<int64_t>> weight_shapes(const TransformerConfig& config) {

@@ -1,5 +1,6 @@
 #include "model/weight_map.h"
 
+#include <c10/util/accumulate.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +8,7 @@
 
 #include "io/safetensors_reader.h"
 #include "model/original_layout.h"
+#include "model/weight_placer.h"
 #include "util/error.h"
 
 namespace omnigen::model {
@@ -38,31 +40,24 @@ Shapes shapes_of(const io::SafetensorsFolder& files) {
   return shapes;
 }
 
-at::Tensor placed(const at::Tensor& tensor, const std::string& name, const Placement& placement) {
-  if (!tensor.is_floating_point()) {
-    throw util::DataError(fmt::format("weight '{}' holds {}, expected floating point", name,
-                                      c10::toString(tensor.scalar_type())));
-  }
-  return tensor.to(placement.device, placement.dtype);
-}
-
 fs::path transformer_folder(const fs::path& folder) {
   const fs::path inside = folder / "transformer";
   return fs::exists(inside / "config.json") ? inside : folder;
 }
 
-std::map<std::string, at::Tensor> read_transformer(const fs::path& folder,
-                                                   const TransformerConfig& config,
-                                                   const Placement& placement) {
+TransformerWeights read_transformer(const fs::path& folder, const TransformerConfig& config,
+                                    const Placement& placement) {
   const io::SafetensorsFolder files(folder, kWeights);
   require_exact(folder.string(), weight_shapes(config), shapes_of(files), {kPositionTable});
-  std::map<std::string, at::Tensor> weights;
+  WeightPlacer placer(config, placement);
   for (const std::string& name : files.names()) {
-    // The table is cropped where it lies; only crops are cast and moved.
-    weights[name] =
-        name == kPositionTable ? files.tensor(name) : placed(files.tensor(name), name, placement);
+    if (name == kPositionTable) {
+      placer.add_table(files.tensor(name));
+    } else {
+      placer.add(name, files.tensor(name));
+    }
   }
-  return weights;
+  return placer.take();
 }
 
 // Attention names of files older than diffusers 0.17; linear weights of still older ones are 1x1
@@ -134,6 +129,18 @@ std::unique_ptr<OmniGenTransformer> load_transformer(const fs::path& folder,
                      ? read_original(inside, config, placement)
                      : read_transformer(inside, config, placement);
   return std::make_unique<OmniGenTransformer>(config, std::move(weights));
+}
+
+int64_t weight_bytes(const TransformerConfig& config, const Placement& placement) {
+  const WeightPlacer placer(config, placement);
+  const auto element_bytes = static_cast<int64_t>(c10::elementSize(placement.dtype));
+  int64_t total = 0;
+  for (const auto& [name, shape] : trained_shapes(config)) {
+    total += placer.is_compacted(name, shape)
+                 ? nn::compact_bytes(*placement.format, shape[0], shape[1], element_bytes)
+                 : c10::multiply_integers(shape) * element_bytes;
+  }
+  return total;
 }
 
 std::unique_ptr<Autoencoder> load_autoencoder(const fs::path& folder, const Placement& placement) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "model/autoencoder.h"
@@ -17,11 +18,15 @@ namespace omnigen::model {
 struct Placement {
   at::ScalarType dtype = at::kBFloat16;
   at::Device device = at::kCPU;
+  // How the linear layers' weights are stored; nothing: in dtype.
+  std::optional<nn::WeightFormat> format = {};
+  bool compact_on_host = false;  // then the device never holds a weight in dtype
 };
 
 // `<folder>/transformer/` or, without that, `<folder>` itself: config.json and
 // diffusion_pytorch_model[.safetensors|-0000x-of-0000y.safetensors]. Weights stay memory-mapped
-// where dtype and device already fit. `patch_embedding.pos_embed` may be absent: it is computed.
+// where dtype and device already fit; those that a format compacts are read one after another.
+// `patch_embedding.pos_embed` may be absent: it is computed.
 // Errors: DataError.
 std::unique_ptr<OmniGenTransformer> load_transformer(const std::filesystem::path& folder,
                                                      const Placement& placement);
@@ -32,6 +37,10 @@ std::unique_ptr<Autoencoder> load_autoencoder(const std::filesystem::path& folde
 
 // What `check` prints without loading: configuration if readable, else the reason.
 TransformerConfig read_transformer_config(const std::filesystem::path& folder);
+
+// Bytes of the transformer's weights as placed, without loading them; the positional table
+// excluded.
+int64_t weight_bytes(const TransformerConfig& config, const Placement& placement);
 
 // Throws one DataError listing every missing, unexpected and mis-shaped tensor (first 10 of each,
 // totals).

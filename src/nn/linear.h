@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "nn/frozen_weight.h"
+
 namespace omnigen::nn {
 
 // What an adapter adds to a linear layer's output. Shapes: x [..., in] -> [..., out], in x's dtype.
@@ -21,13 +23,20 @@ class LinearAdapter {
 
 // y = x · Wᵀ (+ b) (+ adapter). Shapes: weight [out, in], bias [out] or undefined.
 struct Linear {
-  at::Tensor weight;
+  at::Tensor weight;  // undefined where `frozen` holds it in a compact format
   at::Tensor bias;
   std::shared_ptr<LinearAdapter> adapter;
+  FrozenWeightPtr frozen = {};
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
-  [[nodiscard]] int64_t in_features() const { return weight.size(1); }
-  [[nodiscard]] int64_t out_features() const { return weight.size(0); }
+  // The weight that is multiplied by: of a compact format, a new tensor.
+  [[nodiscard]] at::Tensor dense_weight() const { return frozen ? frozen->dequantized() : weight; }
+  [[nodiscard]] int64_t in_features() const {
+    return frozen ? frozen->in_features() : weight.size(1);
+  }
+  [[nodiscard]] int64_t out_features() const {
+    return frozen ? frozen->out_features() : weight.size(0);
+  }
 };
 
 }  // namespace omnigen::nn
