@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
+#include "adapter/lycoris_config.h"
 #include "io/shard_reader.h"
 #include "io/shard_writer.h"
 #include "workload.h"

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "adapter/adapter_set.h"
+#include "adapter/lycoris_config.h"
 #include "bench_support.h"
 #include "nn/linear.h"
 #include "workload.h"

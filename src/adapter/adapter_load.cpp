@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <optional>
 
 #include "adapter/adapter_set.h"
+#include "adapter/lokr.h"
+#include "adapter/lora.h"
+#include "adapter/lycoris_config.h"
+#include "adapter/peft_file.h"
 #include "util/error.h"
 
 namespace omnigen::adapter {
 namespace {
-
-using Tensors = std::map<std::string, at::Tensor>;
 
 constexpr size_t kListedNames = 5;
 constexpr double kBfloat16Step = 1.0 / 128.0;  // alpha in a bf16 file is off by up to this part
@@ -28,71 +30,25 @@ std::string shape_text(at::IntArrayRef sizes) {
   return sizes.empty() ? "a scalar" : fmt::format("{}", fmt::join(sizes, "x"));
 }
 
-bool both_full(const LokrShape& shape) {
-  return !shape.low_rank_w1 && !shape.low_rank_w2;
-}
-
-// Scale that saved tensors of this shape mean; both factors full: 1 whatever alpha says.
-double saved_scale(const LokrShape& shape, const at::Tensor& alpha) {
-  return both_full(shape) ? shape.scale
-                          : alpha.to(at::kDouble).item<double>() / static_cast<double>(shape.rank);
-}
-
 bool differ(double saved, double own) {
   return std::abs(saved - own) > kBfloat16Step * std::abs(own);
 }
 
-// Factors, module by module: "lycoris_x.lokr_w1" is lokr_w1 of lycoris_x.
+// Factors, module by module: "lycoris_x.lokr_w1" is lokr_w1 of lycoris_x, and
+// "base_model.model.x.lora_A.weight" is lora_A.weight of base_model.model.x.
 std::map<std::string, Tensors> by_module(const Tensors& values) {
   std::map<std::string, Tensors> modules;
   for (const auto& [name, value] : values) {
-    const size_t dot = name.find('.');
+    const size_t end = name.ends_with(".weight") ? name.size() - 8 : name.size() - 1;
+    const size_t dot = name.rfind('.', end);
     if (dot == std::string::npos) continue;
     modules[name.substr(0, dot)][name.substr(dot + 1)] = value;
   }
   return modules;
 }
 
-at::Tensor factor_or_none(const Tensors& factors, const std::string& name) {
-  const auto found = factors.find(name);
-  return found == factors.end() || found->second.dim() != 2 ? at::Tensor() : found->second;
-}
-
-// The shape that a module's saved factors have.
-LokrShape shape_of(const Tensors& factors, const std::string& where) {
-  const at::Tensor w1 = factor_or_none(factors, "lokr_w1");
-  const at::Tensor w1_a = factor_or_none(factors, "lokr_w1_a");
-  const at::Tensor w1_b = factor_or_none(factors, "lokr_w1_b");
-  const at::Tensor w2 = factor_or_none(factors, "lokr_w2");
-  const at::Tensor w2_a = factor_or_none(factors, "lokr_w2_a");
-  const at::Tensor w2_b = factor_or_none(factors, "lokr_w2_b");
-  if (!(w1.defined() || (w1_a.defined() && w1_b.defined())) ||
-      !(w2.defined() || (w2_a.defined() && w2_b.defined()))) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : factors) names.push_back(name);
-    throw util::DataError(fmt::format(
-        "{}: not a LoKr module of a linear layer: it has {}, expected lokr_w1 or lokr_w1_a and _b, "
-        "lokr_w2 or lokr_w2_a and _b, each a matrix",
-        where, fmt::join(names, ", ")));
-  }
-  LokrShape shape;
-  shape.low_rank_w1 = !w1.defined();
-  shape.low_rank_w2 = !w2.defined();
-  shape.a = w1.defined() ? w1.size(0) : w1_a.size(0);
-  shape.c = w1.defined() ? w1.size(1) : w1_b.size(1);
-  shape.b = w2.defined() ? w2.size(0) : w2_a.size(0);
-  shape.d = w2.defined() ? w2.size(1) : w2_b.size(1);
-  shape.rank = shape.low_rank_w1 ? w1_a.size(1) : shape.low_rank_w2 ? w2_a.size(1) : 1;
-  const auto alpha = factors.find("alpha");
-  if (alpha != factors.end() && !both_full(shape)) {
-    shape.scale = saved_scale(shape, alpha->second);
-  }
-  shape.alpha = shape.scale * static_cast<double>(shape.rank);
-  return shape;
-}
-
 // Which saved tensors do not fit a module; empty: all do.
-std::vector<std::string> misfits(const LokrFactors& own, const Tensors& saved) {
+std::vector<std::string> misfits(const LayerAdapter& own, const Tensors& saved) {
   std::vector<std::string> problems;
   for (const auto& [name, value] : own.factors()) {
     const auto found = saved.find(name);
@@ -114,7 +70,32 @@ std::vector<std::string> misfits(const LokrFactors& own, const Tensors& saved) {
   return problems;
 }
 
-void copy_factors(const LokrFactors& own, const Tensors& saved) {
+std::optional<double> saved_alpha(const Tensors& saved) {
+  const auto found = saved.find("alpha");
+  if (found == saved.end()) return std::nullopt;
+  return found->second.to(at::kDouble).item<double>();
+}
+
+// An adapter of the kind and shape that saved factors have, its own values not yet theirs.
+std::shared_ptr<LayerAdapter> adapter_like(const Tensors& saved, const std::string& name,
+                                           const std::string& where, at::Device device) {
+  if (saved.contains(kLoraA) || saved.contains(kLoraB)) {
+    return std::make_shared<LoraFactors>(lora_shape_of(saved, where), LoraInit::kUniform, name, 0,
+                                         device);
+  }
+  return std::make_shared<LokrFactors>(lokr_shape_of(saved, where), name, 0, device);
+}
+
+// Whether a saved module of this name belongs to this layer: PEFT keeps the path, LyCORIS puts
+// underscores for its dots behind any prefix.
+bool is_name_of(const std::string& saved_name, const std::string& module_name) {
+  const size_t prefix = saved_name.find('_');
+  return saved_name == peft_name(module_name) ||
+         (prefix != std::string::npos &&
+          saved_name == lycoris_name(module_name, saved_name.substr(0, prefix)));
+}
+
+void copy_factors(const LayerAdapter& own, const Tensors& saved) {
   const at::NoGradGuard no_grad;
   for (const auto& [name, value] : own.factors()) value.detach().copy_(saved.at(name));
 }
@@ -126,26 +107,24 @@ void AdapterSet::load_state_dict(const Tensors& values, const std::string& where
   std::vector<std::string> missing;
   std::vector<std::string> problems;
   for (const Entry& entry : adapters_) {
-    const auto found = saved.find(entry.lycoris_name);
+    const auto found = saved.find(entry.name);
     if (found == saved.end()) {
-      missing.push_back(entry.lycoris_name);
+      missing.push_back(entry.name);
       continue;
     }
-    for (const std::string& problem : misfits(*entry.factors, found->second)) {
-      problems.push_back(entry.lycoris_name + "." + problem);
+    for (const std::string& problem : misfits(*entry.adapter, found->second)) {
+      problems.push_back(entry.name + "." + problem);
     }
-    const LokrShape& shape = entry.factors->shape();
-    const auto alpha = found->second.find("alpha");
-    if (alpha != found->second.end() && differ(saved_scale(shape, alpha->second), shape.scale)) {
-      problems.push_back(fmt::format("{}.alpha is {}, this configuration gives {}",
-                                     entry.lycoris_name, alpha->second.item<double>(),
-                                     shape.alpha));
+    const std::optional<double> alpha = saved_alpha(found->second);
+    if (alpha && differ(entry.adapter->scale_of(*alpha), entry.adapter->scale())) {
+      problems.push_back(fmt::format("{}.alpha is {}, this configuration gives {}", entry.name,
+                                     *alpha, entry.adapter->alpha()));
     }
   }
   std::vector<std::string> unexpected;
   for (const auto& [name, factors] : saved) {
     if (std::none_of(adapters_.begin(), adapters_.end(),
-                     [&, &key = name](const Entry& entry) { return entry.lycoris_name == key; })) {
+                     [&, &key = name](const Entry& entry) { return entry.name == key; })) {
       unexpected.push_back(name);
     }
   }
@@ -160,11 +139,11 @@ void AdapterSet::load_state_dict(const Tensors& values, const std::string& where
   }
   if (!parts.empty()) {
     throw util::DataError(fmt::format(
-        "{}: not the adapter that this lycoris_config describes: {}; use init_lora to start from "
+        "{}: not the adapter that this configuration describes: {}; use init_lora to start from "
         "its weights where shapes agree, or another output_dir [C44]",
         where, fmt::join(parts, "; ")));
   }
-  for (const Entry& entry : adapters_) copy_factors(*entry.factors, saved.at(entry.lycoris_name));
+  for (const Entry& entry : adapters_) copy_factors(*entry.adapter, saved.at(entry.name));
 }
 
 std::vector<std::string> AdapterSet::init_from(const Tensors& values, const std::string& where) {
@@ -173,29 +152,28 @@ std::vector<std::string> AdapterSet::init_from(const Tensors& values, const std:
   size_t taken = 0;
   std::string reason = "it has none of these modules";
   for (const Entry& entry : adapters_) {
-    const auto found = saved.find(entry.lycoris_name);
+    const auto found = saved.find(entry.name);
     const auto problems = found == saved.end() ? std::vector<std::string>{"the module is missing"}
-                                               : misfits(*entry.factors, found->second);
+                                               : misfits(*entry.adapter, found->second);
     if (!problems.empty()) {
-      left.push_back(entry.lycoris_name);
-      if (found != saved.end()) reason = entry.lycoris_name + "." + problems.front();
+      left.push_back(entry.name);
+      if (found != saved.end()) reason = entry.name + "." + problems.front();
       continue;
     }
-    copy_factors(*entry.factors, found->second);
+    copy_factors(*entry.adapter, found->second);
     ++taken;
-    const LokrShape& shape = entry.factors->shape();
-    const auto alpha = found->second.find("alpha");
-    if (alpha == found->second.end()) continue;
-    const double scale = saved_scale(shape, alpha->second);
-    if (differ(scale, shape.scale)) {
+    const std::optional<double> alpha = saved_alpha(found->second);
+    if (!alpha) continue;
+    const double scale = entry.adapter->scale_of(*alpha);
+    if (differ(scale, entry.adapter->scale())) {
       const at::NoGradGuard no_grad;
-      entry.factors->factors().front().second.detach().mul_(scale / shape.scale);
+      entry.adapter->factors().front().second.detach().mul_(scale / entry.adapter->scale());
     }
   }
   if (taken == 0) {
     throw util::DataError(fmt::format(
-        "init_lora: {}: no module fits this lycoris_config: {}; write the factor and the dimension "
-        "that made the file",
+        "init_lora: {}: no module fits this configuration: {}; write the rank, factor and "
+        "targets that made the file",
         where, reason));
   }
   std::vector<std::string> notices = {
@@ -212,27 +190,24 @@ AdapterSet AdapterSet::from_tensors(const Tensors& values, const nn::ModuleTree&
   std::map<std::string, Tensors> saved = by_module(values);
   AdapterSet set;
   for (const nn::ModuleInfo& module : tree) {
-    // Whatever the prefix: the path with underscores is what the name ends with.
     const auto found = std::find_if(saved.begin(), saved.end(), [&](const auto& entry) {
-      const size_t prefix = entry.first.find('_');
-      return prefix != std::string::npos &&
-             entry.first == lycoris_name(module.name, entry.first.substr(0, prefix));
+      return is_name_of(entry.first, module.name);
     });
     if (!module.is_linear() || found == saved.end()) continue;
     const std::string place = fmt::format("{}: {}", where, found->first);
-    const LokrShape shape = shape_of(found->second, place);
-    if (shape.out_features() != module.out_features || shape.in_features() != module.in_features) {
+    auto adapter = adapter_like(found->second, found->first, place, device);
+    if (adapter->out_features() != module.out_features ||
+        adapter->in_features() != module.in_features) {
       throw util::DataError(fmt::format(
           "{}: its factors make a {}x{} weight, the model's layer {} has {}x{}; use the model that "
           "the adapter was trained on",
-          place, shape.out_features(), shape.in_features(), module.name, module.out_features,
+          place, adapter->out_features(), adapter->in_features(), module.name, module.out_features,
           module.in_features));
     }
-    auto factors = std::make_shared<LokrFactors>(shape, found->first, 0, device);
-    const auto problems = misfits(*factors, found->second);
+    const auto problems = misfits(*adapter, found->second);
     if (!problems.empty()) throw util::DataError(fmt::format("{}.{}", place, problems.front()));
-    copy_factors(*factors, found->second);
-    set.attach(module, {module.name, found->first, std::move(factors)});
+    copy_factors(*adapter, found->second);
+    set.attach(module, {module.name, found->first, std::move(adapter)});
     saved.erase(found);
   }
   if (!saved.empty() || set.adapters_.empty()) {
@@ -240,7 +215,8 @@ AdapterSet AdapterSet::from_tensors(const Tensors& values, const nn::ModuleTree&
     for (const auto& [name, factors] : saved) left.push_back(name);
     throw util::DataError(
         fmt::format("{}: {} of its modules belong to no linear layer of this model: {}; expected "
-                    "LyCORIS names such as lycoris_layers_0_self_attn_to_q",
+                    "names such as lycoris_layers_0_self_attn_to_q or "
+                    "base_model.model.layers.0.self_attn.to_q",
                     where, left.size(), left.empty() ? "(no tensors)" : list_text(left)));
   }
   return set;

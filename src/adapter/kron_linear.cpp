@@ -53,6 +53,7 @@ at::Tensor times_transposed(const at::Tensor& rows, const at::Tensor& matrix) {
 
 // The same small matrix on every token. Shapes: [m, n], [T, n, p] -> [T, m, p].
 at::Tensor mix(const at::Tensor& small_MN, const at::Tensor& x_TNP) {
+  if (small_MN.numel() == 1) return x_TNP.mul(small_MN);  // LoRA: nothing to mix
   return at::bmm(small_MN.expand({x_TNP.size(0), small_MN.size(0), small_MN.size(1)}), x_TNP);
 }
 

@@ -1,25 +1,22 @@
 #include "adapter/lokr.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <tuple>
 
 #include "adapter/kron_linear.h"
 #include "adapter/kronecker.h"
-#include "util/seed_stream.h"
+#include "util/error.h"
 
 namespace omnigen::adapter {
 namespace {
 
-// U(−1/√n, 1/√n), n columns: Kaiming-uniform with a = √5.
-at::Tensor uniform_factor(const std::vector<int64_t>& shape, util::SeedStream& stream) {
-  at::Tensor factor = at::empty(shape, at::kFloat);
-  const double bound = 1.0 / std::sqrt(static_cast<double>(shape[1]));
-  float* values = factor.data_ptr<float>();
-  for (int64_t i = 0; i < factor.numel(); ++i) {
-    values[i] = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
-  }
-  return factor;
+at::Tensor matrix_or_none(const Tensors& factors, const std::string& name) {
+  const auto found = factors.find(name);
+  return found == factors.end() || found->second.dim() != 2 ? at::Tensor() : found->second;
 }
 
 }  // namespace
@@ -59,10 +56,42 @@ LokrShape lokr_shape(int64_t out_features, int64_t in_features, const LokrOption
       options.decompose_both && !options.full_matrix && rank < half(shape.a, shape.c);
   shape.low_rank_w2 = !options.full_matrix && rank < half(shape.b, shape.d);
   double alpha = options.linear_alpha == 0 ? rank : options.linear_alpha;
-  if (!shape.low_rank_w1 && !shape.low_rank_w2) alpha = rank;
+  if (shape.both_full()) alpha = rank;
   const double divisor = options.rs_lora ? std::sqrt(rank) : rank;
   shape.scale = alpha / divisor;
   shape.alpha = alpha * (rank / divisor);
+  return shape;
+}
+
+LokrShape lokr_shape_of(const Tensors& factors, const std::string& where) {
+  const at::Tensor w1 = matrix_or_none(factors, "lokr_w1");
+  const at::Tensor w1_a = matrix_or_none(factors, "lokr_w1_a");
+  const at::Tensor w1_b = matrix_or_none(factors, "lokr_w1_b");
+  const at::Tensor w2 = matrix_or_none(factors, "lokr_w2");
+  const at::Tensor w2_a = matrix_or_none(factors, "lokr_w2_a");
+  const at::Tensor w2_b = matrix_or_none(factors, "lokr_w2_b");
+  if (!(w1.defined() || (w1_a.defined() && w1_b.defined())) ||
+      !(w2.defined() || (w2_a.defined() && w2_b.defined()))) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : factors) names.push_back(name);
+    throw util::DataError(fmt::format(
+        "{}: not a LoKr module of a linear layer: it has {}, expected lokr_w1 or lokr_w1_a and _b, "
+        "lokr_w2 or lokr_w2_a and _b, each a matrix",
+        where, fmt::join(names, ", ")));
+  }
+  LokrShape shape;
+  shape.low_rank_w1 = !w1.defined();
+  shape.low_rank_w2 = !w2.defined();
+  shape.a = w1.defined() ? w1.size(0) : w1_a.size(0);
+  shape.c = w1.defined() ? w1.size(1) : w1_b.size(1);
+  shape.b = w2.defined() ? w2.size(0) : w2_a.size(0);
+  shape.d = w2.defined() ? w2.size(1) : w2_b.size(1);
+  shape.rank = shape.low_rank_w1 ? w1_a.size(1) : shape.low_rank_w2 ? w2_a.size(1) : 1;
+  const auto alpha = factors.find("alpha");
+  if (alpha != factors.end() && !shape.both_full()) {
+    shape.scale = alpha->second.to(at::kDouble).item<double>() / static_cast<double>(shape.rank);
+  }
+  shape.alpha = shape.scale * static_cast<double>(shape.rank);
   return shape;
 }
 
@@ -74,15 +103,12 @@ LokrFactors::LokrFactors(const LokrShape& shape, const std::string& name, uint64
     // The side that makes delta zero: W2 itself, or its right factor.
     const bool zero = factor_name == "lokr_w2" || factor_name == "lokr_w2_b";
     at::Tensor factor = zero ? at::zeros(sizes, at::kFloat) : uniform_factor(sizes, stream);
-    factors_.emplace_back(factor_name, factor.to(device).set_requires_grad(true));
+    add_factor(factor_name, factor, device);
   }
 }
 
-const at::Tensor& LokrFactors::factor(const std::string& name) const {
-  for (const auto& [factor_name, value] : factors_) {
-    if (factor_name == name) return value;
-  }
-  TORCH_CHECK(false, "LoKr: no factor ", name);
+double LokrFactors::scale_of(double saved_alpha) const {
+  return shape_.both_full() ? shape_.scale : saved_alpha / static_cast<double>(shape_.rank);
 }
 
 at::Tensor LokrFactors::w1() const {
@@ -90,7 +116,7 @@ at::Tensor LokrFactors::w1() const {
 }
 
 at::Tensor LokrFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) {
-  if (multiplier_ == 0.0) return base_out;
+  if (multiplier() == 0.0) return base_out;
   KronFactors factors{w1(), at::Tensor(), at::Tensor()};
   if (shape_.low_rank_w2) {
     factors.before_PD = factor("lokr_w2_b");
@@ -100,7 +126,7 @@ at::Tensor LokrFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) 
   } else {
     factors.before_PD = factor("lokr_w2");
   }
-  return add_kron_linear(base_out, x, factors, multiplier_ * shape_.scale);
+  return add_kron_linear(base_out, x, factors, multiplier() * shape_.scale);
 }
 
 at::Tensor LokrFactors::delta_weight() const {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "adapter/lycoris_config.h"
-#include "nn/linear.h"
+#include "adapter/layer_adapter.h"
+#include "adapter/lokr_options.h"
 
 namespace omnigen::adapter {
 
@@ -30,6 +30,7 @@ struct LokrShape {
 
   [[nodiscard]] int64_t out_features() const { return a * b; }
   [[nodiscard]] int64_t in_features() const { return c * d; }
+  [[nodiscard]] bool both_full() const { return !low_rank_w1 && !low_rank_w2; }
   [[nodiscard]] int64_t num_parameters() const;
   // Names and shapes in the order of training: lokr_w1 | lokr_w1_a, lokr_w1_b, then lokr_w2 |
   // lokr_w2_a, lokr_w2_b.
@@ -37,8 +38,10 @@ struct LokrShape {
 };
 
 LokrShape lokr_shape(int64_t out_features, int64_t in_features, const LokrOptions& options);
+// The shape that saved factors have. Errors: DataError; `where` names their place.
+LokrShape lokr_shape_of(const Tensors& factors, const std::string& where);
 
-class LokrFactors : public nn::LinearAdapter {
+class LokrFactors : public LayerAdapter {
  public:
   // Fresh float32 leaves drawn from (seed, "adapter", name): delta is zero.
   LokrFactors(const LokrShape& shape, const std::string& name, uint64_t seed, at::Device device);
@@ -48,21 +51,18 @@ class LokrFactors : public nn::LinearAdapter {
   at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
 
   [[nodiscard]] const LokrShape& shape() const { return shape_; }
-  // Trained leaves by factor name.
-  [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& factors() const {
-    return factors_;
-  }
-  void set_multiplier(double multiplier) { multiplier_ = multiplier; }
-  // Shapes: [out, in], float32; scale applied once, multiplier not.
-  [[nodiscard]] at::Tensor delta_weight() const;
+  [[nodiscard]] int64_t out_features() const override { return shape_.out_features(); }
+  [[nodiscard]] int64_t in_features() const override { return shape_.in_features(); }
+  [[nodiscard]] double scale() const override { return shape_.scale; }
+  [[nodiscard]] double alpha() const override { return shape_.alpha; }
+  // Two full factors: 1 whatever alpha says.
+  [[nodiscard]] double scale_of(double saved_alpha) const override;
+  [[nodiscard]] at::Tensor delta_weight() const override;
 
  private:
-  [[nodiscard]] const at::Tensor& factor(const std::string& name) const;
   [[nodiscard]] at::Tensor w1() const;
 
   LokrShape shape_;
-  std::vector<std::pair<std::string, at::Tensor>> factors_;
-  double multiplier_ = 1.0;
 };
 
 }  // namespace omnigen::adapter

@@ -3,30 +3,23 @@
 // Source: LyCORIS lycoris/wrapper.py (presets, selection), lycoris/modules/lokr.py (storage).
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "adapter/adapter_plan.h"
+#include "adapter/lokr_options.h"
 #include "adapter/name_pattern.h"
 #include "nn/module_info.h"
 
 namespace omnigen::adapter {
 
-// Options of one adapter; an entry of module_algo_map or name_algo_map overrides single members.
-struct LokrOptions {
-  int64_t linear_dim = 4;
-  double linear_alpha = 1.0;  // 0: the rank
-  int64_t factor = -1;
-  bool full_matrix = false;
-  bool decompose_both = false;
-  bool unbalanced_factorization = false;
-  bool rs_lora = false;
-};
+// "layers.0.self_attn.to_q" -> "lycoris_layers_0_self_attn_to_q".
+std::string lycoris_name(std::string module_name, const std::string& prefix = "lycoris");
 
-class LycorisConfig {
+class LycorisConfig : public AdapterPlan {
  public:
   // The order of name_algo_map's entries counts: the first pattern that matches wins.
   // Errors: ConfigError with the member, what was found and what to write (rules C20 to C25).
@@ -35,12 +28,18 @@ class LycorisConfig {
 
   struct Selected {
     const nn::ModuleInfo* module;
-    LokrOptions options;
+    LokrOptions options;  // the defaults with single members overridden by an entry of the maps
   };
   // In the order of the module tree. `notices` gets lines for the log: what each target matched,
   // targets that match nothing, factors that do not divide, layers and parameters in total.
   // Errors: ConfigError when nothing matches at all.
   std::vector<Selected> select(const nn::ModuleTree& tree, std::vector<std::string>* notices) const;
+
+  // Errors: also ConfigError where two layers would get one name.
+  [[nodiscard]] std::vector<PlannedLayer> plan(const nn::ModuleTree& tree,
+                                               std::vector<std::string>* notices) const override;
+  [[nodiscard]] double initial_multiplier() const override { return multiplier; }
+  [[nodiscard]] AdapterFiles files(Tensors tensors, const FileFacts& facts) const override;
 
   double multiplier = 1.0;
   std::string lora_prefix = "lycoris";  // what tensor names begin with

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "adapter/lokr.h"
+#include "adapter/lokr_file.h"
 #include "adapter/lycoris_config.h"
 #include "util/error.h"
 
@@ -44,7 +45,18 @@ void add_factor_notices(const std::vector<LycorisConfig::Selected>& selected,
   for (const auto& [key, line] : lines) notices.push_back(line);
 }
 
+std::string describe(const LokrShape& shape) {
+  return fmt::format("{}x{}: W1 {}x{}, W2 {}x{}{}", shape.out_features(), shape.in_features(),
+                     shape.a, shape.c, shape.b, shape.d,
+                     shape.low_rank_w2 ? fmt::format(" of rank {}", shape.rank) : "");
+}
+
 }  // namespace
+
+std::string lycoris_name(std::string module_name, const std::string& prefix) {
+  std::replace(module_name.begin(), module_name.end(), '.', '_');
+  return prefix + "_" + module_name;
+}
 
 // Walks the tree once, in the order of definition, as the library does.
 class LycorisConfig::Walk {
@@ -219,6 +231,31 @@ std::vector<LycorisConfig::Selected> LycorisConfig::select(
     walk.add_notices(*notices);
   }
   return std::move(walk.selected());
+}
+
+std::vector<PlannedLayer> LycorisConfig::plan(const nn::ModuleTree& tree,
+                                              std::vector<std::string>* notices) const {
+  std::set<std::string> names;
+  std::vector<PlannedLayer> layers;
+  for (const auto& [module, options] : select(tree, notices)) {
+    const std::string name = lycoris_name(module->name, lora_prefix);
+    if (!names.insert(name).second) {
+      throw util::ConfigError(
+          fmt::format("config error: lycoris_config: two layers would both be called {}; exclude "
+                      "{} with exclude_name",
+                      name, module->name));
+    }
+    const LokrShape shape = lokr_shape(module->out_features, module->in_features, options);
+    const auto make = [shape, name](uint64_t seed, at::Device device) {
+      return std::make_shared<LokrFactors>(shape, name, seed, device);
+    };
+    layers.push_back({module, name, describe(shape), shape.num_parameters(), make});
+  }
+  return layers;
+}
+
+AdapterFiles LycorisConfig::files(Tensors tensors, const FileFacts& facts) const {
+  return lokr_files(text, std::move(tensors), facts);
 }
 
 }  // namespace omnigen::adapter

@@ -21,10 +21,8 @@ struct Rule {
 
 const std::map<std::string, Rule> kRules = {
     {"base_model_precision", {"10.2", ""}},
-    {"lora_type",
-     {"C25",
-      "OmniGen adapters are LyCORIS LoKr: set lora_type to \"lycoris\" and lycoris_config to its "
-      "JSON"}},
+    {"lora_type", {"C25", ""}},
+    {"lora_init_type", {"1.8", ""}},
     {"lr_scheduler", {"2.8", ""}},
     {"mixed_precision", {"C11", "Set bf16, or no for float32"}},
     {"model_family", {"M11", "omnigen-dist trains OmniGen only"}},

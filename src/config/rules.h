@@ -14,6 +14,10 @@ namespace omnigen::config {
 // key.
 void settle(const Json& given, Config* config, Messages* messages);
 
+// Whether activations and frozen weights are bf16: mixed_precision, or of a quantised base model
+// base_model_default_dtype.
+bool computes_in_bf16(const ModelConfig& model);
+
 // C01 to C11, C45, C51 and the advice on length, rate, schedule and clipping.
 void check_training_rules(const Json& given, const Config& config, Messages* messages);
 // Precision, adapter, and keys that exclude each other: C10, C18, C36, C37, C39.

@@ -134,6 +134,26 @@ void check_schedule(const Config& config, Messages* messages) {
   }
 }
 
+// Keys of the kind of adapter that is not trained. Those at their defaults are no wish.
+void check_adapter_keys(const AdapterConfig& adapter, Messages* messages) {
+  const AdapterConfig usual;
+  const bool standard = adapter.lora_type == "standard";
+  const auto warn = [&](const char* key, bool given) {
+    if (!given) return;
+    messages->warn(key,
+                   fmt::format("no effect with lora_type {}; leave it out, or set lora_type to {}",
+                               adapter.lora_type, standard ? "lycoris" : "standard"),
+                   "M10");
+  };
+  warn("lycoris_config", standard && !adapter.lycoris_config.empty());
+  warn("lora_rank", !standard && adapter.lora_rank != usual.lora_rank);
+  warn("lora_alpha", !standard && adapter.lora_alpha.has_value());
+  warn("lora_dropout", !standard && adapter.lora_dropout != usual.lora_dropout);
+  warn("lora_init_type", !standard && adapter.lora_init_type != usual.lora_init_type);
+  warn("use_rslora", !standard && adapter.use_rslora);
+  warn("peft_lora_target_modules", !standard && !adapter.peft_lora_target_modules.empty());
+}
+
 }  // namespace
 
 void check_training_rules(const Json& given, const Config& config, Messages* messages) {
@@ -158,9 +178,15 @@ void check_training_rules(const Json& given, const Config& config, Messages* mes
   }
 }
 
+bool computes_in_bf16(const ModelConfig& model) {
+  const bool quantised = model.base_model_precision != "no_change";
+  return model.mixed_precision != "no" || (quantised && model.base_model_default_dtype == "bf16");
+}
+
 void check_model_rules(const Json& given, const Config& config, Messages* messages) {
   const ModelConfig& model = config.model;
-  if (config.optim.optimizer == "adamw_bf16" && model.mixed_precision == "no") {
+  if (model.model_type == "lora") check_adapter_keys(config.adapter, messages);
+  if (config.optim.optimizer == "adamw_bf16" && !computes_in_bf16(model)) {
     messages->error(
         "optimizer",
         "Model is not using bf16 precision, but the optimizer adamw_bf16 requires it. Set "
@@ -176,6 +202,13 @@ void check_model_rules(const Json& given, const Config& config, Messages* messag
     } else {
       messages->error("base_model_precision", text, "C18");
     }
+  }
+  if (model.base_model_precision != "no_change" && model.base_model_default_dtype == "fp32" &&
+      model.mixed_precision != "no") {
+    messages->warn("base_model_default_dtype",
+                   fmt::format("fp32 has no effect with mixed_precision {}; set that to no",
+                               model.mixed_precision),
+                   "10.2");
   }
   if (is_given(given, "custom_tracker") != has_word(config.log.report_to, "custom-tracker")) {
     messages->error("custom_tracker", "belongs with report_to custom-tracker. Give both or neither",

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <map>
 
-#include "adapter/adapter_set.h"
 #include "cache/vae_identity.h"
 #include "data/rank_slice.h"
 #include "model/omnigen_transformer.h"
@@ -109,9 +108,10 @@ model::TransformerConfig transformer_shape(const config::Config& config, Report&
 void report_weights(const config::Config& config, Report& report) {
   const std::filesystem::path folder = config.model.pretrained_model_name_or_path;
   if (!std::filesystem::is_directory(folder)) return;
-  // Memory-mapped: nothing of the weights is read.
-  report.attempt(
-      [&] { model::load_transformer(folder, transformer_placement(config.model, at::kCPU)); });
+  // Memory-mapped, and not compacted: nothing of the weights is read.
+  model::Placement placement = transformer_placement(config.model, at::kCPU);
+  placement.format.reset();
+  report.attempt([&] { model::load_transformer(folder, placement); });
   report.attempt([&] {
     model::load_autoencoder(cache::vae_folder(config.model), vae_placement(config.model, at::kCPU));
   });
@@ -133,33 +133,26 @@ void report_validation(const config::LoadResult& loaded, Report& report) {
 
 void report_adapter(const config::Config& config, Report& report) {
   const model::TransformerConfig shape = transformer_shape(config, report);
-  int64_t num_base = 0;
-  for (const auto& [name, sizes] : model::weight_shapes(shape)) {
-    if (name.ends_with("pos_embed")) continue;
-    int64_t count = 1;
-    for (const int64_t size : sizes) count *= size;
-    num_base += count;
-  }
-  report.say("  {} parameters", num_base);
-  const nn::ModuleTree tree = model::module_tree(shape);
-  std::vector<std::string> notices;
-  std::map<std::string, int64_t> by_factors;
-  int64_t num_parameters = 0;
-  if (!config.adapter.lycoris_config.starts_with("{")) {
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+  const auto bytes = static_cast<double>(
+      model::weight_bytes(shape, transformer_placement(config.model, at::kCPU)));
+  report.say("  {} parameters, {:.2f} GiB as {}", model::num_parameters(shape), bytes / kGiB,
+             precision_text(config.model));
+  if (config.adapter.lora_type == "lycoris" && !config.adapter.lycoris_config.starts_with("{")) {
     report.say("\nadapter: no lycoris_config");
     return;
   }
-  const auto selected = lycoris_config(config.adapter).select(tree, &notices);
-  for (const auto& [module, options] : selected) {
-    const adapter::LokrShape factors =
-        adapter::lokr_shape(module->out_features, module->in_features, options);
-    num_parameters += factors.num_parameters();
-    ++by_factors[fmt::format("{}x{}: W1 {}x{}, W2 {}x{}{}", module->out_features,
-                             module->in_features, factors.a, factors.c, factors.b, factors.d,
-                             factors.low_rank_w2 ? fmt::format(" of rank {}", factors.rank) : "")];
+  const nn::ModuleTree tree = model::module_tree(shape);
+  std::vector<std::string> notices;
+  const auto layers = adapter_plan(config.adapter)->plan(tree, &notices);
+  std::map<std::string, int64_t> by_shape;
+  int64_t num_parameters = 0;
+  for (const adapter::PlannedLayer& layer : layers) {
+    num_parameters += layer.num_parameters;
+    ++by_shape[layer.description];
   }
-  report.say("\nadapter: {} modules, {} trained parameters", selected.size(), num_parameters);
-  for (const auto& [text, count] : by_factors) report.say("  {} x {}", count, text);
+  report.say("\nadapter: {} modules, {} trained parameters", layers.size(), num_parameters);
+  for (const auto& [text, count] : by_shape) report.say("  {} x {}", count, text);
   for (const std::string& notice : notices) report.say("  {}", notice);
 }
 
@@ -172,7 +165,7 @@ int run_check(const std::vector<std::string>& args) {
   report_values(loaded, report);
   report_batch(loaded, report);
   report_datasets(loaded, report);
-  report_adapter(loaded.config, report);
+  report.attempt([&] { report_adapter(loaded.config, report); });
   report_weights(loaded.config, report);
   report_validation(loaded, report);
   return report.finish();

@@ -20,10 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr int kManifestVersion = 1;
 constexpr const char* kManifest = "checkpoint_manifest.json";
-constexpr const char* kAdapterFile = "pytorch_lora_weights.safetensors";
 constexpr const char* kParametersFile = "parameters.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
-constexpr const char* kEmaFile = "ema/ema_model.safetensors";
+constexpr const char* kEmaFolder = "ema";
 constexpr const char* kEmaStateFile = "ema/ema_state.safetensors";
 constexpr const char* kStateFile = "training_state.json";
 constexpr std::string_view kPrefix = "checkpoint-";
@@ -34,12 +33,11 @@ bool is_rolling(const fs::path& path) {
 }
 
 void write_contents(const fs::path& dir, const CheckpointContents& contents) {
-  io::write_safetensors(dir / kAdapterFile, contents.adapter, contents.adapter_metadata);
-  io::write_atomically(dir / "lycoris_config.json", contents.lycoris_config.dump(2) + "\n");
+  contents.adapter.write(dir);
   io::write_safetensors(dir / kParametersFile, contents.parameters);
   io::write_safetensors(dir / kOptimizerFile, contents.optimizer);
-  if (!contents.ema_state.empty()) {
-    io::write_safetensors(dir / kEmaFile, contents.ema, contents.adapter_metadata);
+  if (contents.ema) {
+    contents.ema->write_as(contents.ema->average_name, dir / kEmaFolder);
     io::write_safetensors(dir / kEmaStateFile, contents.ema_state);
   }
   io::write_atomically(dir / kStateFile, contents.training_state.dump(2) + "\n");
@@ -194,7 +192,7 @@ fs::path CheckpointStore::named(const std::string& name) const {
 
 LoadedCheckpoint load_checkpoint(const fs::path& checkpoint) {
   LoadedCheckpoint loaded;
-  loaded.adapter = read_tensors(checkpoint / kAdapterFile);
+  loaded.adapter = adapter::read_adapter(checkpoint);
   loaded.parameters = read_tensors(checkpoint / kParametersFile);
   loaded.optimizer = read_tensors(checkpoint / kOptimizerFile);
   if (fs::exists(checkpoint / kEmaStateFile)) {

@@ -14,17 +14,17 @@
 #include <string>
 #include <vector>
 
+#include "adapter/adapter_files.h"
+
 namespace omnigen::train {
 
 using TensorMap = std::map<std::string, at::Tensor>;
 
 struct CheckpointContents {
-  TensorMap adapter;  // LyCORIS names
-  std::map<std::string, std::string> adapter_metadata;
-  nlohmann::ordered_json lycoris_config;
-  TensorMap ema;         // LyCORIS names; empty without EMA
-  TensorMap parameters;  // trained leaves, float32, by name
-  TensorMap ema_state;   // float32 shadows, by name
+  adapter::AdapterFiles adapter;
+  std::optional<adapter::AdapterFiles> ema;  // averaged weights; nothing without EMA
+  TensorMap parameters;                      // trained leaves, float32, by name
+  TensorMap ema_state;                       // float32 shadows, by name
   TensorMap optimizer;
   nlohmann::json training_state;  // step, epoch, position, settings that must agree
 };
@@ -62,7 +62,7 @@ class CheckpointStore {
 };
 
 struct LoadedCheckpoint {
-  TensorMap adapter;
+  TensorMap adapter;  // as AdapterSet::state_dict() gives it
   TensorMap parameters;
   TensorMap ema_state;
   TensorMap optimizer;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "adapter/lokr_file.h"
+#include "adapter/adapter_files.h"
 #include "comm/group_factory.h"
 #include "comm/rank_agreement.h"
 #include "io/atomic_file.h"
@@ -45,8 +45,7 @@ void log_plan(const RunPlan& plan, const config::Config& config, const ModelSize
   const MemoryEstimate memory = estimate_memory(sizes, plan);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   util::log::info(fmt::format("  trained parameters {} of {} in the model, {} on {} through {}",
-                              sizes.num_trained, sizes.num_base,
-                              config.model.mixed_precision == "no" ? "float32" : "bf16",
+                              sizes.num_trained, sizes.num_base, precision_text(config.model),
                               group.device.str(), group.backend));
   const config::OptimConfig& optim = config.optim;
   const double rate = optim::peak_rate(optim, plan.batch.global_batch());
@@ -126,7 +125,7 @@ class Run {
   RunData data_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
   std::unique_ptr<model::OmniGenTransformer> transformer_;
-  std::unique_ptr<adapter::LycorisConfig> lycoris_;
+  std::unique_ptr<adapter::AdapterPlan> adapter_plan_;
   std::unique_ptr<adapter::AdapterSet> adapters_;
   std::vector<optim::Parameter> parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
@@ -140,13 +139,13 @@ void Run::load_model() {
   tokenizer_ = std::make_unique<tokenizer::Tokenizer>(load_tokenizer(folder));
   transformer_ =
       model::load_transformer(folder, transformer_placement(config_.model, group_.device));
-  lycoris_ = std::make_unique<adapter::LycorisConfig>(lycoris_config(config_.adapter));
+  adapter_plan_ = adapter_plan(config_.adapter);
 }
 
 void Run::attach(const std::string& checkpoint) {
   const nn::ModuleTree tree = transformer_->module_tree();
   adapters_ = std::make_unique<adapter::AdapterSet>(
-      *lycoris_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
+      *adapter_plan_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
   if (is_root()) {
     for (const std::string& notice : adapters_->notices()) util::log::info(notice);
   }
@@ -177,15 +176,15 @@ void Run::attach(const std::string& checkpoint) {
 
 ModelSizes Run::model_sizes() const {
   const model::TransformerConfig& shape = transformer_->config();
-  int64_t num_base = 0;
-  for (const auto& [name, weight] : transformer_->named_weights()) num_base += weight.numel();
-  return {num_base,
+  const model::Placement placement = transformer_placement(config_.model, group_.device);
+  return {model::num_parameters(shape),
+          model::weight_bytes(shape, placement),
           adapters_->num_parameters(),
           optimizer_->state_bytes(),
           shape.hidden_size,
           shape.intermediate_size,
           shape.num_layers,
-          config_.model.mixed_precision == "no" ? 4 : 2,
+          static_cast<int64_t>(c10::elementSize(placement.dtype)),
           config_.model.gradient_checkpointing,
           config_.optim.use_ema};
 }
@@ -239,7 +238,7 @@ int Run::train() {
                    run_state_,
                    {[&](int64_t at) { return measure.evaluate(at); },
                     [&](int64_t at) { measure.validate(at); }},
-                   lycoris_->text,
+                   *adapter_plan_,
                    initial_state(config_, data_.fingerprints, group.size())});
   measure.render_benchmarks();
 

@@ -1,7 +1,6 @@
 // What a run puts into a checkpoint, and takes from one.
 #include <fmt/format.h>
 
-#include "adapter/lokr_file.h"
 #include "optim/evaluation_mode.h"
 #include "train/trainer.h"
 #include "util/error.h"
@@ -20,22 +19,24 @@ at::ScalarType file_dtype(const std::string& optimizer) {
 CheckpointContents Trainer::contents() const {
   const at::ScalarType dtype = file_dtype(parts_.state.optimizer);
   CheckpointContents contents;
+  adapter::FileFacts facts;
+  facts.step = parts_.state.step;
+  facts.title = parts_.config.log.tracker_run_name;
+  facts.resolution = static_cast<int64_t>(parts_.config.data.resolution);
+  adapter::Tensors tensors;
   {
     const optim::EvaluationMode evaluation(parts_.optimizer);
-    contents.adapter = parts_.adapters.state_dict(dtype);
+    tensors = parts_.adapters.state_dict(dtype);
   }
-  contents.lycoris_config = parts_.lycoris_config;
-  contents.adapter_metadata = adapter::file_metadata(
-      {parts_.lycoris_config, parts_.state.step, parts_.config.log.tracker_run_name,
-       static_cast<int64_t>(parts_.config.data.resolution)});
+  contents.adapter = parts_.adapter_plan.files(tensors, facts);
   for (const auto& [name, value] : parts_.adapters.parameters()) {
     contents.parameters[name] = value.detach();
   }
   contents.optimizer = parts_.optimizer.state_dict();
   if (parts_.ema != nullptr) {
     contents.ema_state = parts_.ema->state_dict();
-    contents.ema = contents.adapter;  // alpha and the order of names
-    for (const auto& [name, shadow] : contents.ema_state) contents.ema.at(name) = shadow.to(dtype);
+    for (const auto& [name, shadow] : contents.ema_state) tensors.at(name) = shadow.to(dtype);
+    contents.ema = parts_.adapter_plan.files(std::move(tensors), facts);
   }
   contents.training_state = parts_.state;
   return contents;

@@ -60,7 +60,7 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
 
 MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan) {
   MemoryEstimate estimate;
-  estimate.base_weights = static_cast<double>(sizes.num_base * sizes.element_bytes);
+  estimate.base_weights = static_cast<double>(sizes.base_bytes);
   // Leaf and gradient in float32, the optimizer's state, float32 shadows.
   estimate.trained = static_cast<double>(sizes.num_trained * (4 + 4 + (sizes.ema ? 4 : 0)) +
                                          sizes.optimizer_bytes);

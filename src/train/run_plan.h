@@ -42,12 +42,13 @@ struct MemoryEstimate {
 
 struct ModelSizes {
   int64_t num_base = 0;
+  int64_t base_bytes = 0;  // of the weights as stored
   int64_t num_trained = 0;
   int64_t optimizer_bytes = 0;  // its whole state
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_layers = 0;
-  int64_t element_bytes = 2;
+  int64_t element_bytes = 2;  // of an activation
   bool gradient_checkpointing = false;
   bool ema = false;
 };

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
+#include "adapter/lora_config.h"
+#include "adapter/lycoris_config.h"
 #include "cache/settings_check.h"
+#include "config/rules.h"
 #include "tokenizer/prompt_template.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -98,7 +102,26 @@ fs::path model_folder(const config::ModelConfig& config) {
 }
 
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device) {
-  return {config.mixed_precision == "no" ? at::kFloat : at::kBFloat16, device};
+  static const std::map<std::string, nn::WeightFormat> kFormats = {
+      {"int8-quanto", nn::WeightFormat::kInt8Quanto},
+      {"fp8-quanto", nn::WeightFormat::kFp8Quanto},
+      {"int8-torchao", nn::WeightFormat::kInt8Torchao},
+      {"fp8-torchao", nn::WeightFormat::kFp8Torchao},
+      {"nf4-bnb", nn::WeightFormat::kNf4}};
+  model::Placement placement;
+  placement.dtype = config::computes_in_bf16(config) ? at::kBFloat16 : at::kFloat;
+  placement.device = device;
+  const auto format = kFormats.find(config.base_model_precision);
+  if (format != kFormats.end()) placement.format = format->second;
+  placement.compact_on_host = config.quantize_via == "cpu";
+  return placement;
+}
+
+std::string precision_text(const config::ModelConfig& config) {
+  const std::string dtype = config::computes_in_bf16(config) ? "bf16" : "float32";
+  return config.base_model_precision == "no_change"
+             ? dtype
+             : fmt::format("{}, {} weights", dtype, config.base_model_precision);
 }
 
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device) {
@@ -117,9 +140,12 @@ std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std
   return tokenizer::encode_prompt(tokenizer, text).ids;
 }
 
-adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config) {
-  return adapter::LycorisConfig::from_json(nlohmann::ordered_json::parse(config.lycoris_config),
-                                           "lycoris_config");
+std::unique_ptr<adapter::AdapterPlan> adapter_plan(const config::AdapterConfig& config) {
+  if (config.lora_type == "standard") {
+    return std::make_unique<adapter::LoraConfig>(adapter::LoraConfig::from_keys(config));
+  }
+  return std::make_unique<adapter::LycorisConfig>(adapter::LycorisConfig::from_json(
+      nlohmann::ordered_json::parse(config.lycoris_config), "lycoris_config"));
 }
 
 LoaderOptions loader_options(const config::LoadResult& loaded,
@@ -170,7 +196,8 @@ validate::ValidateOptions validate_options(const config::LoadResult& loaded,
   options.autoencoder = {loaded.config.model.vae_enable_tiling,
                          loaded.config.model.vae_enable_slicing};
   options.output_dir = loaded.config.train.output_dir;
-  options.base_weights_id = weights_id(model_folder(loaded.config.model));
+  options.base_weights_id = fmt::format("{}, {}", weights_id(model_folder(loaded.config.model)),
+                                        precision_text(loaded.config.model));
   if (log) {
     log_all(list.notices, list.warnings);
     log_all(resolutions.notices, {});
@@ -186,7 +213,7 @@ TrainingState initial_state(const config::Config& config, const nlohmann::json& 
   state.global_batch =
       config.train.train_batch_size * config.train.gradient_accumulation_steps * world_size;
   state.optimizer = config.optim.optimizer;
-  state.precision = config.model.mixed_precision == "no" ? "float32" : "bf16";
+  state.precision = precision_text(config.model);
   state.data = fingerprints;
   return state;
 }

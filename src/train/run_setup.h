@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "adapter/lycoris_config.h"
+#include "adapter/adapter_plan.h"
 #include "config/load.h"
 #include "data/shard_dataset.h"
 #include "model/weight_map.h"
@@ -36,14 +36,18 @@ std::shared_ptr<const data::ShardDataset> open_cache(const config::LoadResult& l
 RunData open_data(const config::LoadResult& loaded);
 
 std::filesystem::path model_folder(const config::ModelConfig& config);
+// Dtype, and how base_model_precision stores the linear layers' weights.
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device);
+// What is computed in, for the log and checkpoints: "bf16", "bf16, int8-quanto weights".
+std::string precision_text(const config::ModelConfig& config);
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device);
 // `tokenizer/tokenizer.json` of the model folder. Errors: DataError listing the places tried.
 tokenizer::Tokenizer load_tokenizer(const std::filesystem::path& model_folder);
 std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std::string& text);
 
-// The text of the adapter's file is in the configuration once it is loaded.
-adapter::LycorisConfig lycoris_config(const config::AdapterConfig& config);
+// LoKr or standard LoRA. The text of lycoris_config's file is in the configuration once it is
+// loaded. Errors: ConfigError.
+std::unique_ptr<adapter::AdapterPlan> adapter_plan(const config::AdapterConfig& config);
 LoaderOptions loader_options(const config::LoadResult& loaded,
                              const tokenizer::Tokenizer& tokenizer);
 // Errors of both: ConfigError.

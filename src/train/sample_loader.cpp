@@ -48,6 +48,7 @@ TrainSample SampleLoader::load(const data::SampleRef& ref) const {
   sample.input.input_ids = prompt_ids(ref);
   sample.target_CHW = std::move(pair.target);
   sample.regularisation = set.regularisation;
+  sample.adapter_key = stream_for(options_.seed, "adapter dropout", dataset, ref).next_u64();
   return sample;
 }
 

@@ -17,6 +17,7 @@ struct TrainSample {
   model::PackedSample input;    // x_t, t, prompt ids
   at::Tensor target_CHW;        // x1 - x0
   bool regularisation = false;  // the untouched model's prediction replaces the target
+  uint64_t adapter_key = 0;     // of what the adapter draws for this sample: dropout
 };
 
 using TrainMicroBatch = std::vector<TrainSample>;

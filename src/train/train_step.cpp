@@ -4,8 +4,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <numeric>
+#include <optional>
 
+#include "model/packed_layout.h"
 #include "train/flow_matching.h"
 #include "util/stopwatch.h"
 
@@ -21,6 +24,37 @@ model::MicroBatch inputs_of(const TrainMicroBatch& batch, at::Device device) {
   }
   return inputs;
 }
+
+// What a layer's input can hold of a sample: its whole sequence, its output-image tokens (the last
+// block and what follows), or one row (the time embeddings).
+std::shared_ptr<adapter::SampleRows> rows_of(const TrainMicroBatch& batch,
+                                             const model::TransformerConfig& config,
+                                             const model::MicroBatch& inputs) {
+  auto rows = std::make_shared<adapter::SampleRows>();
+  rows->splits.resize(3);
+  for (const model::SampleLayout& sample : model::make_layout(config, inputs).samples) {
+    rows->splits[0].push_back(sample.length());
+    rows->splits[1].push_back(sample.grid.tokens());
+    rows->splits[2].push_back(1);
+  }
+  for (const TrainSample& sample : batch) rows->keys.push_back(sample.adapter_key);
+  return rows;
+}
+
+// While one of these lives, the adapters draw for the samples of a micro-batch.
+class Drawing {
+ public:
+  Drawing(adapter::AdapterSet& adapters, const std::shared_ptr<const adapter::SampleRows>& rows)
+      : adapters_(adapters) {
+    adapters_.set_sample_rows(rows);
+  }
+  ~Drawing() { adapters_.set_sample_rows(nullptr); }
+  Drawing(const Drawing&) = delete;
+  Drawing& operator=(const Drawing&) = delete;
+
+ private:
+  adapter::AdapterSet& adapters_;
+};
 
 // Every rank's losses in rank order, which is the order of the global batch.
 std::vector<double> gather_losses(comm::ProcessGroup& group, const std::vector<double>& local) {
@@ -61,8 +95,13 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
 
 std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
   const auto targets = targets_of(batch);
-  const auto predictions =
-      parts_.transformer.forward(inputs_of(batch, parts_.transformer.device()));
+  const auto inputs = inputs_of(batch, parts_.transformer.device());
+  // Until backward is done: it may compute a block once more.
+  std::optional<Drawing> drawing;
+  if (parts_.adapters.draws()) {
+    drawing.emplace(parts_.adapters, rows_of(batch, parts_.transformer.config(), inputs));
+  }
+  const auto predictions = parts_.transformer.forward(inputs);
   std::vector<at::Tensor> losses;
   losses.reserve(batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {

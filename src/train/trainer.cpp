@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "adapter/lokr_file.h"
 #include "comm/weight_hash.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -236,19 +235,18 @@ int Trainer::finish() {
   const std::filesystem::path output_dir = parts_.config.train.output_dir;
   if (parts_.config.train.final_checkpoint && parts_.state.step > start_step_) save();
   if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) validate();
+  std::filesystem::path adapter_file;
   if (parts_.group.is_root()) {
     const CheckpointContents last = contents();
-    adapter::save_adapter(output_dir, last.adapter, last.adapter_metadata, last.lycoris_config);
-    if (!last.ema.empty()) {
-      adapter::save_adapter(output_dir / "ema", last.ema, last.adapter_metadata,
-                            last.lycoris_config);
-    }
+    last.adapter.write(output_dir);
+    if (last.ema) last.ema->write(output_dir / "ema");
+    adapter_file = output_dir / last.adapter.weights_name;
   }
   parts_.metrics.flush();
   parts_.run_state.end("complete", progress(), util::kExitDone);
   util::log::info(fmt::format("training complete: {} steps, {}, final adapter at {}",
                               parts_.state.step, util::duration_text(since_start_.elapsed_s()),
-                              (output_dir / "pytorch_lora_weights.safetensors").string()));
+                              adapter_file.string()));
   return util::kExitDone;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "adapter/adapter_plan.h"
 #include "comm/job.h"
 #include "comm/process_group.h"
 #include "config/schema.h"
@@ -53,7 +54,7 @@ class Trainer {
     Metrics& metrics;
     RunState& run_state;
     Hooks hooks;
-    nlohmann::ordered_json lycoris_config;
+    const adapter::AdapterPlan& adapter_plan;
     TrainingState state;  // settings filled in; step and cursor 0
   };
   explicit Trainer(Parts parts);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "adapter/adapter_set.h"
+#include "adapter/lora_config.h"
+#include "adapter/lycoris_config.h"
 #include "support/omnigen_tree.h"
 #include "support/tensor_near.h"
 #include "util/error.h"
@@ -13,7 +15,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Json = nlohmann::ordered_json;
-using Tensors = std::map<std::string, at::Tensor>;
 
 constexpr const char* kToQ = "lycoris_layers_0_self_attn_to_q";
 
@@ -145,16 +146,30 @@ TEST(AdapterFromTensors, FindsShapesAndScalesWithoutAConfiguration) {
     source.load_state_dict(trained(changes), "test");
     const AdapterSet found = AdapterSet::from_tensors(trained(changes), tree, "file");
     ASSERT_EQ(found.num_modules(), source.num_modules());
-    EXPECT_DOUBLE_EQ(found.entries()[0].factors->shape().scale,
-                     source.entries()[0].factors->shape().scale);
+    EXPECT_DOUBLE_EQ(found.entries()[0].adapter->scale(), source.entries()[0].adapter->scale());
     EXPECT_TENSOR_EQ(found.delta_weight(3), source.delta_weight(3));
+  }
+}
+
+TEST(AdapterFromTensors, KnowsLoraByItsFactors) {
+  const nn::ModuleTree tree = test::omnigen_tree({});
+  config::AdapterConfig keys;
+  keys.lora_rank = 3;
+  keys.lora_alpha = 6;
+  const AdapterSet source(LoraConfig::from_keys(keys), tree, 5);
+  const Tensors state = source.state_dict(at::kFloat);
+  const AdapterSet found = AdapterSet::from_tensors(state, tree, "file");
+  ASSERT_EQ(found.num_modules(), source.num_modules());
+  EXPECT_DOUBLE_EQ(found.entries()[0].adapter->scale(), 2.0);
+  for (const auto& [name, value] : found.state_dict(at::kFloat)) {
+    EXPECT_TENSOR_EQ(value, state.at(name));
   }
 }
 
 TEST(AdapterFromTensors, AttachesToTheModel) {
   test::SmallModel model;
   const AdapterSet found = AdapterSet::from_tensors(trained(Json::object()), model.tree, "file");
-  EXPECT_EQ(model.layer("layers.0.self_attn.to_q").adapter, found.entries()[0].factors);
+  EXPECT_EQ(model.layer("layers.0.self_attn.to_q").adapter, found.entries()[0].adapter);
 }
 
 TEST(AdapterFromTensors, RefusesAnAdapterOfAnotherModel) {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "adapter/adapter_set.h"
-#include "adapter/lokr_file.h"
+#include "adapter/lycoris_config.h"
 #include "io/safetensors_reader.h"
 #include "model/weight_map.h"
 #include "support/golden.h"

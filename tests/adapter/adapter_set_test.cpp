@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "adapter/lycoris_config.h"
 #include "support/omnigen_tree.h"
 #include "support/tensor_near.h"
 #include "util/error.h"
@@ -46,7 +47,7 @@ TEST(AdapterSet, TrainsFloat32Leaves) {
 TEST(AdapterSet, AttachesToTheLayersItAdaptsOnly) {
   test::SmallModel model;
   const AdapterSet adapters(config_of(), model.tree, 0);
-  EXPECT_EQ(model.layer("layers.1.self_attn.to_k").adapter, adapters.entries()[5].factors);
+  EXPECT_EQ(model.layer("layers.1.self_attn.to_k").adapter, adapters.entries()[5].adapter);
   EXPECT_EQ(model.layer("layers.1.mlp.down_proj").adapter, nullptr);
 }
 
@@ -59,7 +60,7 @@ TEST(AdapterSet, FindsTheParametersOfOneBlock) {
   const AdapterSet adapters(config_of(), test::omnigen_tree({.hidden = 16, .layers = 12}), 0);
   const auto below = adapters.parameters_below("layers.1.");  // and not layers.10, layers.11
   EXPECT_EQ(below.size(), 8);
-  EXPECT_EQ(below[0].data_ptr(), adapters.entries()[4].factors->factors()[0].second.data_ptr());
+  EXPECT_EQ(below[0].data_ptr(), adapters.entries()[4].adapter->factors()[0].second.data_ptr());
 }
 
 TEST(AdapterSet, TakesTheMultiplierOfTheFile) {

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "adapter/adapter_set.h"
+#include "adapter/lokr.h"
 #include "adapter/lycoris_config.h"
 #include "model/omnigen_transformer.h"
 #include "support/golden.h"

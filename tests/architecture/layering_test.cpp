@@ -248,6 +248,7 @@ TEST(Headers, BeginWithWhatTheyAreAndPragmaOnce) {
 
 // Parts without a behaviour of their own, and the test of the whole that exercises each.
 const std::map<std::string, std::string> kTestedAsPartOf = {
+    {"adapter/layer_adapter", "adapter/lokr_test.cpp"},
     {"cache/cache_state", "cache/build_test.cpp"},
     {"cache/cache_writer", "cache/interruption_test.cpp"},
     {"cache/dataset_index", "cache/build_test.cpp"},

@@ -129,10 +129,10 @@ TEST(Load, ResumeMayBeSwitchedOff) {
 
 TEST(Load, KeysThatDoNotActAreRefusedInTrainAndListedInCheck) {
   ConfigFolder folder;
-  folder.config["lora_type"] = "standard";
+  folder.config["lora_init_type"] = "pissa";
   folder.config["evaluation_type"] = "clip";
-  EXPECT_THAT(folder.error(), AllOf(HasSubstr("\"standard\" is not available in omnigen-dist yet; "
-                                              "available: lycoris"),
+  EXPECT_THAT(folder.error(), AllOf(HasSubstr("\"pissa\" is not available in omnigen-dist yet; "
+                                              "available: default, gaussian"),
                                     HasSubstr("2 configuration errors")));
   EXPECT_THAT(folder.load({}, Purpose::kCheck).not_acting.size(), 2U);
   EXPECT_EQ(folder.error({}, Purpose::kCache), "");
@@ -140,9 +140,9 @@ TEST(Load, KeysThatDoNotActAreRefusedInTrainAndListedInCheck) {
 
 TEST(Load, EveryKnownButIdleValueIsRefused) {
   const Json idle = {{"model_type", "full"},
-                     {"base_model_precision", "int8-quanto"},
+                     {"base_model_precision", "int4-quanto"},
                      {"mixed_precision", "fp8"},
-                     {"lora_type", "standard"},
+                     {"lora_init_type", "olora"},
                      {"data_backend_sampling", "uniform"},
                      {"input_perturbation", 0.1},
                      {"caption_strategy", "parquet"}};

@@ -56,11 +56,11 @@ TEST(OtherKeys, NeutralValuesAreSilent) {
 TEST(OtherKeys, IgnoredKeysShareOneWarning) {
   Messages messages;
   take_other_key("validation_torch_compile", "true", &messages);
-  take_other_key("lora_rank", 64, &messages);
+  take_other_key("lora_format", "comfyui", &messages);
   take_other_key("flux_guidance_mode", "constant", &messages);
   EXPECT_THAT(messages.warnings(),
               ::testing::ElementsAre("config warning: accepted but without effect here: "
-                                     "validation_torch_compile, lora_rank, flux_guidance_mode"));
+                                     "validation_torch_compile, lora_format, flux_guidance_mode"));
 }
 
 TEST(OtherKeys, KeysThatWouldChangeWhatIsLearnedAreRefused) {

@@ -204,10 +204,42 @@ TEST(Rules, LycorisMayBeInPlace_C22) {
   EXPECT_EQ(folder.load().resolved.at("lycoris_config"), folder.lycoris);
 }
 
-TEST(Rules, StandardLoraNamesLycoris_C25) {
-  EXPECT_THAT(error_with({{"lora_type", "standard"}}),
-              AllOf(HasSubstr("set lora_type to \"lycoris\""), HasSubstr("[C25]")));
+TEST(Rules, BothKindsOfAdapterAreTrained_C25) {
+  ConfigFolder folder;
+  folder.config["lora_type"] = "Standard";
+  folder.config.erase("lycoris_config");
+  EXPECT_EQ(folder.error(), "");
   EXPECT_EQ(error_with({{"lora_type", "LyCORIS"}}), "");
+  EXPECT_THAT(error_with({{"lora_type", "loha"}}), HasSubstr("[C25]"));
+}
+
+TEST(Rules, KeysOfTheOtherKindOfAdapter_M10) {
+  EXPECT_THAT(warnings_with({{"lora_rank", 4}}),
+              HasSubstr("lora_rank: no effect with lora_type lycoris"));
+  EXPECT_THAT(warnings_with({{"lora_type", "standard"}}),
+              HasSubstr("lycoris_config: no effect with lora_type standard"));
+  ConfigFolder folder;
+  folder.config = folder.load().resolved;  // every key, at its default
+  EXPECT_THAT(joined(folder.load().warnings), Not(HasSubstr("[M10]")));
+}
+
+TEST(Rules, LoraKeysHaveTheirRanges) {
+  EXPECT_THAT(error_with({{"lora_rank", 0}}), HasSubstr("lora_rank"));
+  EXPECT_THAT(error_with({{"lora_dropout", 1.0}}), HasSubstr("lora_dropout"));
+  EXPECT_THAT(error_with({{"lora_init_type", "pissa"}}), HasSubstr("available: default, gaussian"));
+}
+
+TEST(Rules, UnquantisedRestFollowsMixedPrecision_10_2) {
+  const Json keys = {{"base_model_precision", "int8-quanto"}, {"base_model_default_dtype", "fp32"}};
+  EXPECT_THAT(warnings_with(keys), HasSubstr("fp32 has no effect with mixed_precision bf16"));
+}
+
+TEST(Rules, AQuantisedBaseComputesInItsDefaultDtype_C10) {
+  Json keys = {
+      {"base_model_precision", "nf4-bnb"}, {"mixed_precision", "no"}, {"optimizer", "adamw_bf16"}};
+  EXPECT_EQ(error_with(keys), "");
+  keys["base_model_default_dtype"] = "fp32";
+  EXPECT_THAT(error_with(keys), HasSubstr("[C10]"));
 }
 
 TEST(Rules, PromptLibraryIsMissing_C26) {

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "adapter/lokr_file.h"
 #include "io/atomic_file.h"
 #include "support/temp_dir.h"
 #include "support/tensor_near.h"
@@ -17,12 +18,14 @@ namespace fs = std::filesystem;
 
 CheckpointContents make_contents(float value = 1.0F) {
   CheckpointContents contents;
-  contents.adapter["lycoris_a.lokr_w1"] = at::full({2, 2}, value, at::kBFloat16);
-  contents.adapter["lycoris_a.alpha"] = at::tensor(4.0F).to(at::kBFloat16);
-  contents.lycoris_config = {{"algo", "lokr"}};
+  contents.adapter =
+      adapter::lokr_files({{"algo", "lokr"}},
+                          {{"lycoris_a.lokr_w1", at::full({2, 2}, value, at::kBFloat16)},
+                           {"lycoris_a.alpha", at::tensor(4.0F).to(at::kBFloat16)}},
+                          {});
   contents.parameters["a.lokr_w1"] = at::full({2, 2}, value + 0.001F);
   contents.optimizer["a.lokr_w1.exp_avg"] = at::full({2, 2}, value * 2);
-  contents.ema["lycoris_a.lokr_w1"] = at::zeros({2, 2});
+  contents.ema = contents.adapter;
   contents.ema_state["a.lokr_w1"] = at::full({2, 2}, value * 3);
   contents.training_state = {{"step", 10}};
   return contents;
@@ -48,7 +51,7 @@ TEST(Checkpoint, SurvivesSaveAndLoadBitForBit) {
   const LoadedCheckpoint loaded = load_checkpoint(store.save(10, make_contents()));
   const CheckpointContents expected = make_contents();
   EXPECT_TENSOR_EQ(loaded.adapter.at("lycoris_a.lokr_w1"),
-                   expected.adapter.at("lycoris_a.lokr_w1"));
+                   expected.adapter.tensors.at("lycoris_a.lokr_w1"));
   EXPECT_TENSOR_EQ(loaded.parameters.at("a.lokr_w1"), expected.parameters.at("a.lokr_w1"));
   EXPECT_TENSOR_EQ(loaded.optimizer.at("a.lokr_w1.exp_avg"),
                    expected.optimizer.at("a.lokr_w1.exp_avg"));

@@ -1,6 +1,7 @@
 // Whole training steps of an adapter against diffusers + LyCORIS + torch (tests/golden/loss).
 #include <gtest/gtest.h>
 
+#include "adapter/lycoris_config.h"
 #include "comm/single_group.h"
 #include "model/weight_map.h"
 #include "optim/adamw.h"

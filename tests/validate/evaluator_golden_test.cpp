@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "adapter/adapter_set.h"
+#include "adapter/lycoris_config.h"
 #include "model/weight_map.h"
 #include "support/golden.h"
 #include "support/tensor_near.h"

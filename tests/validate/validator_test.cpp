@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "adapter/lycoris_config.h"
 #include "comm/single_group.h"
 #include "data/image_decode.h"
 #include "data/image_encode.h"
