@@ -9,6 +9,7 @@
 #include "config/load.h"
 #include "train/run.h"
 #include "train/run_state.h"
+#include "train/stop_signal.h"
 #include "util/error.h"
 #include "util/version.h"
 
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
                             : usage_error("status without OUTPUT_DIR");
   }
   if (verb != "train" && verb != "check") return usage_error(verb);
+  if (verb == "train") omnigen::train::keep_early_notices();
   omnigen::comm::Job job(&argc, &argv);
   job.set_program("omnigen-dist");
   return job.run([&] {

@@ -49,6 +49,13 @@ void on_signal(int signal) {
   }
 }
 
+void listen_to(int signal) {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
 bool take_file(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::remove(path, ignored);
@@ -56,18 +63,20 @@ bool take_file(const std::filesystem::path& path) {
 
 }  // namespace
 
+void keep_early_notices() {
+  listen_to(SIGUSR1);
+  listen_to(SIGUSR2);
+}
+
 StopSignal::StopSignal(std::filesystem::path output_dir) : output_dir_(std::move(output_dir)) {
-  g_stop = 0;
-  g_validate = 0;
-  g_interrupts = 0;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
+  for (const int signal : kSignals) listen_to(signal);
 }
 
 StopSignal::~StopSignal() {
   for (const int signal : kSignals) std::signal(signal, SIG_DFL);
+  g_stop = 0;
+  g_validate = 0;
+  g_interrupts = 0;
 }
 
 void StopSignal::read_trigger_files() {

@@ -20,6 +20,10 @@ struct Requests {
   bool validate = false;
 };
 
+// Called first in main(): SIGUSR1 and SIGUSR2 that come before training are kept for its first
+// step, instead of ending the process while it loads.
+void keep_early_notices();
+
 // SIGUSR1: checkpoint, exit 75. SIGTERM: the same, 143 if no checkpoint was completed. SIGINT:
 // checkpoint, exit 130; a second one within 5 s ends at once. SIGUSR2: validate. Files in
 // output_dir: `save`, `save_quit` or `stop`, `validate`; read by rank 0 once a second, and removed.

@@ -19,7 +19,6 @@ inline constexpr Tolerance kLokrOutput{"LoKr output and gradients", 4e-6};
 inline constexpr Tolerance kLokrBfloat16{"LoKr in bf16 against float32", 2e-2};
 inline constexpr Tolerance kCompactLayer{"quantised layer", 4e-6};
 inline constexpr Tolerance kBfloat16CompactLayer{"quantised layer in bf16 against float32", 2e-2};
-inline constexpr Tolerance kCodebook{"8-bit map", 1e-7};
 inline constexpr Tolerance kVae{"VAE moments, decoded", 1e-5};
 inline constexpr Tolerance kSampler{"sampler velocities, latents", 3e-5};
 inline constexpr Tolerance kLossValue{"loss value", 2e-6};

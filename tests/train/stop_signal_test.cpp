@@ -37,6 +37,15 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SignalTest,
                                            std::pair{SIGTERM, StopRequest::kTerminate},
                                            std::pair{SIGINT, StopRequest::kInterrupt}));
 
+TEST(StopSignal, ANoticeBeforeTrainingIsKept) {
+  const test::TempDir dir;
+  comm::SingleGroup group;
+  keep_early_notices();
+  std::raise(SIGUSR1);
+  StopSignal signals(dir.path());
+  EXPECT_EQ(signals.poll(group).stop, StopRequest::kRestart);
+}
+
 TEST(StopSignal, ValidationIsAskedForOnce) {
   const test::TempDir dir;
   comm::SingleGroup group;
