@@ -80,4 +80,24 @@ inline std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
+// What loading says when these keys are changed.
+inline std::string error_with(const Json& keys) {
+  ConfigFolder folder;
+  for (const auto& [key, value] : keys.items()) folder.config[key] = value;
+  return folder.error();
+}
+
+inline LoadResult result_with(const Json& keys) {
+  ConfigFolder folder;
+  for (const auto& [key, value] : keys.items()) folder.config[key] = value;
+  return folder.load();
+}
+
+inline std::string warnings_with(const Json& keys) {
+  return joined(result_with(keys).warnings);
+}
+inline std::string notices_with(const Json& keys) {
+  return joined(result_with(keys).notices);
+}
+
 }  // namespace omnigen::config
