@@ -24,7 +24,7 @@ const at::Tensor& LayerAdapter::factor(const std::string& name) const {
 at::Tensor uniform_factor(const std::vector<int64_t>& shape, util::SeedStream& stream) {
   at::Tensor factor = at::empty(shape, at::kFloat);
   const double bound = 1.0 / std::sqrt(static_cast<double>(shape[1]));
-  float* values = factor.data_ptr<float>();
+  auto* values = factor.data_ptr<float>();
   for (int64_t i = 0; i < factor.numel(); ++i) {
     values[i] = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
   }
