@@ -20,6 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxSide = 3072;  // of the positional table, in pixels
+// base_model_precision; what is not here keeps its weights dense.
+const std::map<std::string, nn::WeightFormat> kFormats = {
+    {"int8-quanto", nn::WeightFormat::kInt8Quanto},
+    {"fp8-quanto", nn::WeightFormat::kFp8Quanto},
+    {"int8-torchao", nn::WeightFormat::kInt8Torchao},
+    {"fp8-torchao", nn::WeightFormat::kFp8Torchao},
+    {"nf4-bnb", nn::WeightFormat::kNf4}};
 
 std::string command_for(const config::LoadResult& loaded) {
   return fmt::format("omnigen-cache build --config {}",
@@ -102,12 +109,6 @@ fs::path model_folder(const config::ModelConfig& config) {
 }
 
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device) {
-  static const std::map<std::string, nn::WeightFormat> kFormats = {
-      {"int8-quanto", nn::WeightFormat::kInt8Quanto},
-      {"fp8-quanto", nn::WeightFormat::kFp8Quanto},
-      {"int8-torchao", nn::WeightFormat::kInt8Torchao},
-      {"fp8-torchao", nn::WeightFormat::kFp8Torchao},
-      {"nf4-bnb", nn::WeightFormat::kNf4}};
   model::Placement placement;
   placement.dtype = config::computes_in_bf16(config) ? at::kBFloat16 : at::kFloat;
   placement.device = device;
