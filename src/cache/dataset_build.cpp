@@ -10,6 +10,7 @@
 #include "data/discovery.h"
 #include "model/weight_map.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 namespace omnigen::cache {
@@ -110,6 +111,37 @@ void DatasetBuild::look_at_sources() {
   update_survey();
   require_images();
   if (writes_) require_few_failures();
+}
+
+UsableImages DatasetBuild::usable_images() {
+  json message;
+  if (is_root()) {
+    if (writes_ && ledger_.changed()) ledger_.write(ledger_path());
+    std::map<std::string, SourceStat> stats;
+    for (const SourceFile& file : files_) stats[file.path] = file.stat;
+    std::vector<WorkItem> images = survey_.work;
+    for (const Member& member : survey_.members) {
+      const io::RecordFields& fields = cached_->fields(member.place);
+      images.push_back({{member.path, stats[member.path]}, {fields.orig_w, fields.orig_h}});
+    }
+    std::sort(images.begin(), images.end(),
+              [](const WorkItem& a, const WorkItem& b) { return a.file.path < b.file.path; });
+    message = {{"work", pack_work(images)},
+               {"settings", fingerprints_.image.sha256 + fingerprints_.vae.sha256},
+               {"captions", json::array()}};
+    for (const CaptionedImage& image : captions_) {
+      message["captions"].push_back({image.path, image.captions});
+    }
+  }
+  message = json::from_cbor(context_.group.broadcast_bytes(pack(message), 0));
+  UsableImages usable;
+  usable.images = unpack_work(message.at("work").get<std::string>());
+  usable.settings = util::sha256_hex(message.at("settings").get<std::string>());
+  for (const json& row : message.at("captions")) {
+    usable.captions.push_back(
+        {row.at(0).get<std::string>(), row.at(1).get<std::vector<std::string>>()});
+  }
+  return usable;
 }
 
 bool DatasetBuild::is_trusted() {

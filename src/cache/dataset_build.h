@@ -18,6 +18,13 @@
 
 namespace omnigen::cache {
 
+// What there is to train on, encoded or not.
+struct UsableImages {
+  std::vector<WorkItem> images;          // in path order
+  std::vector<CaptionedImage> captions;  // of each of them
+  std::string settings;                  // identifies what a latent depends on beside its file
+};
+
 class DatasetBuild {
  public:
   // `writes`: false for a plan, which leaves the folder as it is.
@@ -25,6 +32,8 @@ class DatasetBuild {
 
   // Fingerprints, folder and index; the settings must fit. Rank 0.
   void open_folder();
+  // Rank 0's, on every rank; for who encodes later. Remembers the scan. Collective.
+  UsableImages usable_images();
   // Whether the user wants the finished cache taken as it is, without a look at the sources.
   // Collective.
   bool is_trusted();

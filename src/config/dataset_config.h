@@ -34,6 +34,13 @@ struct DatasetConfig {
   [[nodiscard]] bool holds_images() const {
     return dataset_type == "image" || dataset_type == "eval" || dataset_type == "conditioning";
   }
+  // Weights of the loss on another data set's images; has no cache of its own.
+  [[nodiscard]] bool is_mask() const {
+    return conditioning_type == "mask" || conditioning_type == "segmentation";
+  }
+  [[nodiscard]] bool has_cache() const {
+    return holds_images() && !is_mask();
+  }
   // Drawn from while training.
   [[nodiscard]] bool is_trained() const {
     return dataset_type == "image" && probability > 0;

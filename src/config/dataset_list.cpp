@@ -8,6 +8,7 @@
 #include <set>
 
 #include "config/dataset_entry.h"
+#include "config/dataset_masks.h"
 #include "config/dataset_keys.h"
 #include "config/other_keys.h"
 #include "config/text.h"
@@ -154,7 +155,7 @@ void set_default_dirs(const Config& globals, std::vector<DatasetConfig>* dataset
   const fs::path output = globals.train.output_dir;
   const std::string& family = globals.model.model_family;
   for (DatasetConfig& dataset : *datasets) {
-    if (dataset.holds_images() && dataset.cache_dir_vae.empty()) {
+    if (dataset.has_cache() && dataset.cache_dir_vae.empty()) {
       const fs::path parent = globals.cache.cache_dir_vae.empty()
                                   ? output / "cache/vae" / family
                                   : fs::path(globals.cache.cache_dir_vae);
@@ -223,6 +224,7 @@ std::vector<DatasetConfig> load_datasets(const Json& entries, const Config& glob
   check_windows(read, messages);
   check_text_embeds(read, messages);
   check_cache_dirs(read, messages);
+  check_masks(read, messages);
   std::vector<DatasetConfig> ordered;
   for (const size_t index : dataset_order(read, messages)) ordered.push_back(read[index]);
   return ordered;
@@ -310,12 +312,12 @@ std::vector<size_t> dataset_order(const std::vector<DatasetConfig>& datasets, Me
 void check_cache_dirs(const std::vector<DatasetConfig>& datasets, Messages* messages) {
   for (size_t i = 0; i < datasets.size(); ++i) {
     const DatasetConfig& dataset = datasets[i];
-    if (!dataset.holds_images()) continue;
+    if (!dataset.has_cache()) continue;
     const fs::path cache = canonical(dataset.cache_dir_vae);
     for (size_t k = 0; k < datasets.size(); ++k) {
       const DatasetConfig& other = datasets[k];
       if (other.holds_images()) {
-        if (k > i) check_pair(dataset, other, messages);
+        if (k > i && other.has_cache()) check_pair(dataset, other, messages);
         if (other.instance_data_dir.empty()) continue;
         const fs::path images = canonical(other.instance_data_dir);
         if (cache != images && !is_inside(cache, images)) continue;

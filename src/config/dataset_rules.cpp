@@ -188,7 +188,7 @@ void read_filter_file(const Rules& rules) {
 
 void check_captions(const Rules& rules) {
   const DatasetConfig& dataset = rules.dataset;
-  if (!dataset.holds_images()) return;
+  if (!dataset.has_cache()) return;
   bool has_prompt = !dataset.instance_prompt.empty();
   for (const std::string& prompt : dataset.instance_prompt) {
     has_prompt = has_prompt && !prompt.empty();
@@ -223,13 +223,10 @@ void note_idle(const Rules& rules) {
   const auto idle = [&](const char* name, const std::string& text, bool training_only) {
     rules.messages.not_acting(rules.key(name), text, "E04", training_only);
   };
-  if (dataset.dataset_type == "conditioning") {
-    idle("dataset_type", "conditioning, mask and edit data are not trained yet. Disable the entry",
-         false);
-  }
-  if (!dataset.conditioning_data.empty()) {
-    idle("conditioning_data", "conditioning, mask and edit data are not trained yet. Leave it out",
-         false);
+  if (dataset.conditioning_type == "controlnet") {
+    rules.error("conditioning_type", "OmniGen has no ControlNet. Leave the entry out", "E04");
+  } else if (dataset.dataset_type == "conditioning" && !dataset.is_mask()) {
+    idle("dataset_type", "input images of edit data are not trained yet. Disable the entry", false);
   }
   if (!dataset.is_trained()) return;
   if (dataset.probability != 1.0) {
@@ -248,9 +245,11 @@ void note_idle(const Rules& rules) {
   if (dataset.start_epoch > 1 || dataset.start_step > 1 || dataset.end_epoch || dataset.end_step) {
     idle("start_epoch", "windows of epochs or steps do not act yet. Leave them out", true);
   }
-  if (dataset.vae_cache_clear_each_epoch) {
+  if (dataset.vae_cache_clear_each_epoch && !dataset.vae_cache_ondemand) {
     rules.messages.warn(rules.key("vae_cache_clear_each_epoch"),
-                        "the cuts of the cache are used in every epoch", "5.5");
+                        "the cuts of the cache are used in every epoch; vae_cache_ondemand cuts "
+                        "anew",
+                        "5.5");
   }
 }
 

@@ -22,6 +22,13 @@ int64_t num_unfinished(const fs::path& folder, const std::string& id) {
   return count;
 }
 
+RecordCrop crop_of(const io::RecordFields& fields) {
+  return {{fields.orig_w, fields.orig_h},
+          {fields.inter_w, fields.inter_h},
+          fields.crop_left,
+          fields.crop_top};
+}
+
 }  // namespace
 
 CacheIndex read_finished_index(const CacheLocation& location) {
@@ -120,12 +127,13 @@ void ShardDataset::add_records(size_t shard, const CacheLocation& location) {
                                           location.id, printable_path(path), index_.tokens.file,
                                           location.build_command));
       }
-      records_.push_back({{path, group.plan.bucket, group.plan.target_width,
-                           group.plan.target_height, tokens_.num_variants(caption_row)},
-                          shard,
-                          g,
-                          row,
-                          caption_row});
+      records_.push_back(
+          {{path, group.plan.bucket, group.plan.target_width, group.plan.target_height,
+            tokens_.num_variants(caption_row), crop_of(group.fields[static_cast<size_t>(row)])},
+           shard,
+           g,
+           row,
+           caption_row});
     }
   }
 }

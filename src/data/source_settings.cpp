@@ -66,7 +66,8 @@ CropKeys crop_keys(const config::DatasetConfig& dataset) {
   keys.target_downsample_size = dataset.target_downsample_size;
   keys.crop = dataset.crop;
   keys.crop_aspect = dataset.crop_aspect;
-  keys.crop_style = dataset.crop_style;
+  // Evaluation always sees the middle, whatever a training cut of the same entry would be.
+  keys.crop_style = dataset.is_eval() ? "center" : dataset.crop_style;
   for (const auto& choice : dataset.crop_aspect_buckets) {
     keys.crop_aspect_buckets.push_back({choice.aspect, choice.weight});
   }

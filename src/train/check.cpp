@@ -6,6 +6,7 @@
 #include <map>
 
 #include "cache/vae_identity.h"
+#include "data/discovery.h"
 #include "data/rank_slice.h"
 #include "model/omnigen_transformer.h"
 #include "train/run.h"
@@ -82,10 +83,20 @@ void report_datasets(const config::LoadResult& loaded, Report& report) {
                dataset.is_regularisation_data ? ", regularisation" : "",
                dataset.holds_images() ? dataset.instance_data_dir : dataset.cache_dir);
     if (!dataset.is_trained() && !dataset.is_eval()) continue;
+    if (is_on_demand(dataset)) {
+      report.attempt([&] {
+        const auto found = data::discover_images(dataset.instance_data_dir).paths.size();
+        report.say("    no cache in {}: {} image files, encoded when they are first drawn",
+                   dataset.cache_dir_vae, found);
+      });
+      continue;
+    }
     report.attempt([&] {
       const auto cache = open_cache(loaded, dataset);
       report.say("    cache {}: {} records, {} samples per epoch", dataset.cache_dir_vae,
                  cache->size(), cache->size() * (dataset.repeats + 1));
+      const auto masks = dataset.is_trained() ? open_masks(loaded, dataset, cache) : nullptr;
+      if (masks) report.say("    masks of {}: {}", masks->id(), masks->size());
     });
   }
 }

@@ -19,10 +19,15 @@ FlowPair interpolate(const at::Tensor& x1, const at::Tensor& x0, float t) {
   return {x1 * t + x0 * (1.0F - t), x1 - x0};
 }
 
-at::Tensor sample_loss(const at::Tensor& prediction, const at::Tensor& target) {
+at::Tensor sample_loss(const at::Tensor& prediction, const at::Tensor& target,
+                       const at::Tensor& weights) {
   TORCH_CHECK(prediction.sizes() == target.sizes(), "sample_loss: prediction ", prediction.sizes(),
               ", target ", target.sizes());
-  return (prediction.to(at::kFloat) - target).square().mean();
+  const at::Tensor squared = (prediction.to(at::kFloat) - target).square();
+  if (!weights.defined()) return squared.mean();
+  TORCH_CHECK(weights.sizes() == target.sizes().slice(1), "sample_loss: weights ", weights.sizes(),
+              ", target ", target.sizes());
+  return (squared * weights).mean();
 }
 
 }  // namespace omnigen::train

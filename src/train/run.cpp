@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "adapter/adapter_files.h"
 #include "comm/group_factory.h"
@@ -28,19 +29,21 @@ void log_configuration(const config::LoadResult& loaded) {
   for (const std::string& warning : loaded.warnings) util::log::warn(warning);
 }
 
-LossRange loss_range(const std::vector<LoaderSet>& sets) {
+// Of latents that are there already; nothing where none is (vae_cache_ondemand).
+std::optional<LossRange> loss_range(const std::vector<LoaderSet>& sets) {
   std::vector<at::Tensor> latents;
   for (const LoaderSet& set : sets) {
     const data::Dataset& dataset = *set.set.dataset;
     for (int64_t i = 0; i < dataset.size() && std::ssize(latents) < kLatentsForRange; ++i) {
-      latents.push_back(dataset.latent(i));
+      if (dataset.has_latent(i)) latents.push_back(dataset.latent(i));
     }
   }
+  if (latents.empty()) return std::nullopt;
   return expected_loss(latents);
 }
 
 void log_plan(const RunPlan& plan, const config::Config& config, const ModelSizes& sizes,
-              const comm::GroupAndDevice& group, const LossRange& range) {
+              const comm::GroupAndDevice& group, const std::optional<LossRange>& range) {
   for (const std::string& line : describe(plan)) util::log::info(line);
   const MemoryEstimate memory = estimate_memory(sizes, plan);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
@@ -61,10 +64,11 @@ void log_plan(const RunPlan& plan, const config::Config& config, const ModelSize
       "  memory per rank about {:.2f} GiB: weights {:.2f}, trained {:.2f}, activations {:.2f}",
       memory.total() / kGiB, memory.base_weights / kGiB, memory.trained / kGiB,
       memory.activations / kGiB));
+  if (!range) return;
   util::log::info(
       fmt::format("  expected loss: {:.3f} knows nothing, {:.3f} knows the latents' spectrum only; "
                   "good models are below",
-                  range.zero_predictor, range.spectrum_only));
+                  range->zero_predictor, range->spectrum_only));
 }
 
 std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& group) {
@@ -199,7 +203,7 @@ int Run::train() {
         .end("failed", {report.step, 0, 0, "", 0}, report.exit_code,
              comm::fatal_line("omnigen-dist", report));
   });
-  data_ = open_data(loaded_);
+  data_ = open_data(loaded_, group, group_.device);
   for (const auto& [id, fingerprint] : data_.fingerprints.items()) {
     comm::check_same_everywhere(group, job_.host(), "cache of data set " + id,
                                 fingerprint.get<std::string>());
@@ -214,7 +218,8 @@ int Run::train() {
       make_plan(data_.train, batch, config_.train.max_train_steps, config_.train.num_train_epochs);
   const std::filesystem::path output_dir = config_.train.output_dir;
   Metrics metrics({output_dir / config_.log.logging_dir, config_.log.tracker_project_name,
-                   config_.log.report_to.find("tensorboard") != std::string::npos, is_root()});
+                   config_.log.report_to.find("tensorboard") != std::string::npos, is_root(),
+                   config_.log.print_filenames});
   Measure measure({config_, group, *transformer_, *adapters_, group_.device, data_.eval,
                    *optimizer_, ema_weights_.get(), metrics},
                   validate_options(loaded_, *tokenizer_, is_root()));

@@ -44,6 +44,7 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
                          dataset.size(),
                          set.set.repeats,
                          set.regularisation,
+                         set.masks ? set.masks->id() : "",
                          {sizes.begin(), sizes.end()}});
     plan.samples_per_epoch += dataset.size() * (set.set.repeats + 1);
   }
@@ -84,9 +85,10 @@ std::vector<std::string> describe(const RunPlan& plan) {
     std::vector<std::string> sizes;
     for (const auto& [size, count] : set.sizes) sizes.push_back(fmt::format("{}: {}", size, count));
     lines.push_back(
-        fmt::format("  data set {}: images {}, repeats {}, samples per epoch {}{} ({})", set.id,
+        fmt::format("  data set {}: images {}, repeats {}, samples per epoch {}{}{} ({})", set.id,
                     set.num_images, set.repeats, set.num_images * (set.repeats + 1),
-                    set.regularisation ? ", regularisation" : "", fmt::join(sizes, ", ")));
+                    set.regularisation ? ", regularisation" : "",
+                    set.masks.empty() ? "" : ", masked by " + set.masks, fmt::join(sizes, ", ")));
   }
   const data::BatchShape& batch = plan.batch;
   lines.push_back(fmt::format("  effective batch {} = {} per rank x {} ranks x {} accumulation",

@@ -16,6 +16,7 @@ struct PlannedSet {
   int64_t num_images = 0;
   int64_t repeats = 0;
   bool regularisation = false;
+  std::string masks;                                   // id of their data set; empty: none
   std::vector<std::pair<std::string, int64_t>> sizes;  // "512x512" -> images
 };
 

@@ -1,5 +1,6 @@
 #include "train/run_setup.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,8 +8,11 @@
 
 #include "adapter/lora_config.h"
 #include "adapter/lycoris_config.h"
+#include "cache/on_demand.h"
 #include "cache/settings_check.h"
+#include "config/dataset_masks.h"
 #include "config/rules.h"
+#include "data/source_settings.h"
 #include "tokenizer/prompt_template.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -79,17 +83,55 @@ std::shared_ptr<const data::ShardDataset> open_cache(const config::LoadResult& l
   return opened;
 }
 
-RunData open_data(const config::LoadResult& loaded) {
+std::shared_ptr<const data::MaskSet> open_masks(const config::LoadResult& loaded,
+                                                const config::DatasetConfig& images,
+                                                const data::DatasetPtr& dataset) {
+  const config::DatasetConfig* masks = config::mask_of(images, loaded.datasets);
+  if (masks == nullptr) return nullptr;
+  const data::SourceSettings source = data::source_settings(loaded.config, images);
+  const auto kind =
+      masks->conditioning_type == "mask" ? data::MaskKind::kSoft : data::MaskKind::kSegmentation;
+  return std::make_shared<data::MaskSet>(
+      data::MaskSettings{masks->id, masks->instance_data_dir, kind, source.decode, source.filter},
+      dataset);
+}
+
+bool is_on_demand(const config::DatasetConfig& dataset) {
+  return dataset.vae_cache_ondemand &&
+         !fs::exists(data::CacheIndex::path(dataset.cache_dir_vae, dataset.id));
+}
+
+RunData open_data(const config::LoadResult& loaded, comm::ProcessGroup& group, at::Device device) {
+  const cache::BuildContext context = {.config = loaded.config,
+                                       .datasets = loaded.datasets,
+                                       .group = group,
+                                       .device = [device] { return device; },
+                                       .cores_per_rank = at::get_num_threads()};
   RunData run;
   for (const config::DatasetConfig& dataset : loaded.datasets) {
+    if (dataset.dataset_type == "text_embeds" && !dataset.cache_dir.empty() && group.is_root()) {
+      fs::create_directories(dataset.cache_dir);  // stays empty: captions lie beside the latents
+    }
     if (!dataset.is_trained() && !dataset.is_eval()) continue;
-    auto opened = open_cache(loaded, dataset);
+    data::DatasetPtr opened;
+    if (group.any(group.is_root() && is_on_demand(dataset))) {
+      opened = std::make_shared<cache::OnDemandDataset>(context, dataset);
+      if (group.is_root()) {
+        util::log::info(fmt::format(
+            "data set '{}': no cache in {}; its {} images are encoded when they are first drawn",
+            dataset.id, dataset.cache_dir_vae, opened->size()));
+      }
+    } else {
+      opened = open_cache(loaded, dataset);
+    }
     run.fingerprints[dataset.id] = opened->fingerprint();
     if (dataset.is_eval()) {
       run.eval.push_back(opened);
-    } else {
-      run.train.push_back({{opened, dataset.repeats}, dataset.is_regularisation_data});
+      continue;
     }
+    auto masks = open_masks(loaded, dataset, opened);
+    if (masks) run.fingerprints[masks->id()] = masks->fingerprint();
+    run.train.push_back({{opened, dataset.repeats}, dataset.is_regularisation_data, masks});
   }
   if (run.train.empty()) {
     throw util::ConfigError("data_backend_config: no enabled data set of type image to train on");
@@ -155,8 +197,10 @@ LoaderOptions loader_options(const config::LoadResult& loaded,
   const std::string dropped = data.caption_dropout_style == "cfg"
                                   ? std::string(tokenizer::kDroppedConditionPrompt)
                                   : std::string();
-  return {static_cast<uint64_t>(loaded.config.train.seed), data.caption_dropout_probability,
-          prompt_ids(tokenizer, dropped)};
+  const config::TrainConfig& train = loaded.config.train;
+  return {static_cast<uint64_t>(train.seed), data.caption_dropout_probability,
+          prompt_ids(tokenizer, dropped),    train.masked_loss_probability,
+          train.masked_loss_normalise,       train.unmasked_weight};
 }
 
 validate::PromptList validation_prompts(const config::LoadResult& loaded) {

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "adapter/adapter_plan.h"
+#include "comm/process_group.h"
 #include "config/load.h"
+#include "data/loss_mask.h"
 #include "data/shard_dataset.h"
 #include "model/weight_map.h"
 #include "optim/grad_clip.h"
@@ -33,7 +35,16 @@ struct RunData {
 // builds it.
 std::shared_ptr<const data::ShardDataset> open_cache(const config::LoadResult& loaded,
                                                      const config::DatasetConfig& dataset);
-RunData open_data(const config::LoadResult& loaded);
+// The masks of a data set of images; null: it has none. Errors: DataError naming images without
+// one.
+std::shared_ptr<const data::MaskSet> open_masks(const config::LoadResult& loaded,
+                                                const config::DatasetConfig& images,
+                                                const data::DatasetPtr& dataset);
+// Whether the images of a data set are encoded as they are drawn: asked for, and there is no cache.
+bool is_on_demand(const config::DatasetConfig& dataset);
+// Collective. Errors: those of open_cache() and open_masks(), ConfigError without a set to train
+// on.
+RunData open_data(const config::LoadResult& loaded, comm::ProcessGroup& group, at::Device device);
 
 std::filesystem::path model_folder(const config::ModelConfig& config);
 // Dtype, and how base_model_precision stores the linear layers' weights.

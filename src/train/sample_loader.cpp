@@ -31,10 +31,29 @@ std::vector<int64_t> SampleLoader::prompt_ids(const data::SampleRef& ref) const 
   return dataset.token_ids(ref.record, variant);
 }
 
-TrainSample SampleLoader::load(const data::SampleRef& ref) const {
+at::Tensor SampleLoader::loss_weights(const data::SampleRef& ref,
+                                      const data::DrawnRecord& drawn) const {
   const LoaderSet& set = sets_.at(static_cast<size_t>(ref.dataset));
+  if (!set.masks) return {};
+  if (options_.masked_loss_probability < 1.0) {
+    auto stream = stream_for(options_.seed, "masked loss", *set.set.dataset, ref);
+    if (stream.uniform() >= options_.masked_loss_probability) return {};
+  }
+  at::Tensor weights =
+      set.masks->weights(ref.record, drawn.crop, drawn.latent_CHW.size(1), drawn.latent_CHW.size(2))
+          .clamp_min(options_.unmasked_weight);
+  const auto mean = weights.mean().item<double>();
+  return options_.masked_loss_normalise && mean > 0 ? weights / mean : weights;
+}
+
+TrainSample SampleLoader::load(const data::SampleRef& asked) const {
+  const LoaderSet& set = sets_.at(static_cast<size_t>(asked.dataset));
   const data::Dataset& dataset = *set.set.dataset;
-  const at::Tensor x1 = dataset.latent(ref.record);
+  const auto passes = static_cast<uint64_t>(set.set.repeats + 1);
+  const data::DrawnRecord drawn = dataset.draw(asked.record, asked.draw / passes);
+  data::SampleRef ref = asked;
+  ref.record = drawn.record;
+  const at::Tensor& x1 = drawn.latent_CHW;
   auto noise_stream = stream_for(options_.seed, "noise", dataset, ref);
   auto timestep_stream = stream_for(options_.seed, "timestep", dataset, ref);
   const at::Tensor x0 = draw_noise(noise_stream, x1.sizes());
@@ -47,6 +66,7 @@ TrainSample SampleLoader::load(const data::SampleRef& ref) const {
   sample.input.timestep = t;
   sample.input.input_ids = prompt_ids(ref);
   sample.target_CHW = std::move(pair.target);
+  sample.weights_HW = loss_weights(ref, drawn);
   sample.regularisation = set.regularisation;
   sample.adapter_key = stream_for(options_.seed, "adapter dropout", dataset, ref).next_u64();
   return sample;

@@ -4,10 +4,12 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "data/epoch_order.h"
+#include "data/loss_mask.h"
 #include "model/packed_sample.h"
 
 namespace omnigen::train {
@@ -16,6 +18,7 @@ struct TrainSample {
   data::SampleRef ref;
   model::PackedSample input;    // x_t, t, prompt ids
   at::Tensor target_CHW;        // x1 - x0
+  at::Tensor weights_HW;        // of the squared error; undefined: all 1
   bool regularisation = false;  // the untouched model's prediction replaces the target
   uint64_t adapter_key = 0;     // of what the adapter draws for this sample: dropout
 };
@@ -25,12 +28,16 @@ using TrainMicroBatch = std::vector<TrainSample>;
 struct LoaderSet {
   data::TrainSet set;
   bool regularisation = false;
+  std::shared_ptr<const data::MaskSet> masks = nullptr;
 };
 
 struct LoaderOptions {
   uint64_t seed = 0;
   double caption_dropout_probability = 0.0;
   std::vector<int64_t> dropped_prompt_ids;  // the prompt of a dropped caption
+  double masked_loss_probability = 1.0;     // of a sample that has a mask
+  bool masked_loss_normalise = false;       // weights of mean 1
+  double unmasked_weight = 0.0;             // least weight
 };
 
 // Every draw is keyed by (seed, purpose, data set id, relative path, draw number), so that a sample
@@ -47,7 +54,10 @@ class SampleLoader {
   [[nodiscard]] const std::vector<LoaderSet>& sets() const { return sets_; }
 
  private:
+  // What follows names a record by its draw: `ref.record` is the one that was really drawn.
   [[nodiscard]] std::vector<int64_t> prompt_ids(const data::SampleRef& ref) const;
+  [[nodiscard]] at::Tensor loss_weights(const data::SampleRef& ref,
+                                        const data::DrawnRecord& drawn) const;
 
   std::vector<LoaderSet> sets_;
   LoaderOptions options_;

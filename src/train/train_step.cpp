@@ -105,7 +105,9 @@ std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double g
   std::vector<at::Tensor> losses;
   losses.reserve(batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {
-    losses.push_back(sample_loss(predictions[i], targets[i]));
+    const at::Tensor& weights = batch[i].weights_HW;
+    losses.push_back(sample_loss(predictions[i], targets[i],
+                                 weights.defined() ? weights.to(targets[i].device()) : weights));
   }
   const at::Tensor stacked = at::stack(losses);
   torch::autograd::backward({stacked.sum() / global_batch}, {});

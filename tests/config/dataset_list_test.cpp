@@ -150,10 +150,11 @@ TEST(DatasetList, AFileIsNoFolder_E10) {
   EXPECT_THAT(folder.error(), AllOf(HasSubstr("file is no folder"), HasSubstr("[E10]")));
 }
 
-TEST(DatasetList, ConditioningIsRefusedForNow) {
+TEST(DatasetList, InputImagesAreRefusedForNow) {
   const Json datasets = Json::array(
-      {entry("m", {{"conditioning_type", "mask"}, {"source_dataset_id", "a"}}), entry("a")});
-  EXPECT_THAT(error_of(datasets), HasSubstr("mask and edit data are not trained yet"));
+      {entry("m", {{"conditioning_type", "reference_strict"}, {"source_dataset_id", "a"}}),
+       entry("a")});
+  EXPECT_THAT(error_of(datasets), HasSubstr("input images of edit data are not trained yet"));
   ConfigFolder folder;
   folder.datasets = datasets;
   const LoadResult result = folder.load({}, Purpose::kCheck);

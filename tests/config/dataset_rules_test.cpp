@@ -182,8 +182,9 @@ TEST(DatasetRules, WhatDoesNotActIsTold) {
   EXPECT_THAT(read({{"slider_strength", 2}}, globals).not_acting, HasSubstr("slider_strength"));
   EXPECT_THAT(read({{"train_batch_size", 3}}, globals).not_acting, HasSubstr("train_batch_size"));
   EXPECT_THAT(read({{"end_epoch", 3}}, globals).not_acting, HasSubstr("windows"));
-  EXPECT_THAT(read({{"conditioning_data", "m"}}, globals).not_acting, HasSubstr("edit data"));
-  EXPECT_THAT(read({{"conditioning_type", "mask"}}, globals).not_acting, HasSubstr("edit data"));
+  EXPECT_THAT(read({{"conditioning_type", "reference_strict"}}, globals).not_acting,
+              HasSubstr("edit data"));
+  EXPECT_THAT(read({{"conditioning_type", "mask"}}, globals).not_acting, IsEmpty());
   EXPECT_THAT(read({{"probability", 0}, {"end_epoch", 3}}, globals).not_acting, IsEmpty());
   EXPECT_THAT(read(Json::object(), globals).not_acting, IsEmpty());
 }

@@ -47,7 +47,6 @@ TEST(OtherKeys, NeutralValuesAreSilent) {
   EXPECT_TRUE(take_other_key("attention_mechanism", "diffusers", &messages));
   EXPECT_TRUE(take_other_key("push_to_hub", false, &messages));
   EXPECT_TRUE(take_other_key("input_perturbation", 0.0, &messages));
-  EXPECT_TRUE(take_other_key("masked_loss_probability", 1.0, &messages));
   EXPECT_TRUE(take_other_key("controlnet_custom_config", nullptr, &messages));
   EXPECT_THAT(messages.warnings(), IsEmpty());
   EXPECT_THAT(messages.not_acting_lines(), IsEmpty());
@@ -65,7 +64,7 @@ TEST(OtherKeys, IgnoredKeysShareOneWarning) {
 
 TEST(OtherKeys, KeysThatWouldChangeWhatIsLearnedAreRefused) {
   const Json refused = {
-      {"input_perturbation", 0.1}, {"offset_noise", true},       {"masked_loss_probability", 0.5},
+      {"input_perturbation", 0.1}, {"offset_noise", true},       {"freeze_encoder", true},
       {"init_lokr_norm", "1e-3"},  {"use_dora", "true"},         {"delete_unwanted_images", true},
       {"push_to_hub", true},       {"train_text_encoder", true}, {"tread_config", "x.json"}};
   for (const auto& [key, value] : refused.items()) {

@@ -16,8 +16,8 @@ class MemoryDataset : public data::Dataset {
 
   // Records must be added in path order. `size` in pixels; the latent is an eighth of it.
   void add(const std::string& path, int64_t width, int64_t height, at::Tensor latent = {},
-           std::vector<int64_t> token_ids = {1, 5, 9}) {
-    metas_.push_back({path, "", width, height, 1});
+           std::vector<int64_t> token_ids = {1, 5, 9}, data::RecordCrop crop = {}) {
+    metas_.push_back({path, "", width, height, 1, crop});
     latents_.push_back(std::move(latent));
     token_ids_.push_back(std::move(token_ids));
   }

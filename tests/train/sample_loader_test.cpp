@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "data/image_encode.h"
+#include "io/atomic_file.h"
 #include "support/memory_dataset.h"
+#include "support/temp_dir.h"
 #include "support/tensor_near.h"
 
 namespace omnigen::train {
@@ -57,6 +60,52 @@ TEST(SampleLoader, DropsCaptionsAtTheGivenRate) {
   EXPECT_NEAR(dropped, 500, 60);
   EXPECT_EQ(make_loader(1.0).load({0, 0, 3}).input.input_ids, std::vector<int64_t>{99});
   EXPECT_EQ(make_loader(0.0).load({0, 0, 3}).input.input_ids, (std::vector<int64_t>{1, 2, 3}));
+}
+
+// A mask whose left half is white, over latents of 4x4.
+class MaskedLoader : public ::testing::Test {
+ protected:
+  MaskedLoader() {
+    data::Image mask{32, 32, std::vector<uint8_t>(32 * 32 * 3, 0)};
+    for (size_t i = 0; i < mask.pixels.size(); ++i) mask.pixels[i] = i / 3 % 32 < 16 ? 255 : 0;
+    io::write_atomically(dir_.path() / "a.png", data::encode_png(mask));
+    images_->add("a.png", 32, 32, at::ones({4, 4, 4}), {1}, {{32, 32}, {32, 32}, 0, 0});
+  }
+  [[nodiscard]] SampleLoader loader(LoaderOptions options) const {
+    const auto masks = std::make_shared<data::MaskSet>(
+        data::MaskSettings{"masks", dir_.path(), data::MaskKind::kSoft, {}}, images_);
+    return SampleLoader({{{images_, 0}, false, masks}}, std::move(options));
+  }
+
+  std::shared_ptr<test::MemoryDataset> images_ = std::make_shared<test::MemoryDataset>("subject");
+  test::TempDir dir_;
+};
+
+TEST_F(MaskedLoader, WeighsTheLossByTheMask) {
+  const at::Tensor weights = loader({}).load({0, 0, 0}).weights_HW;
+  EXPECT_TENSOR_EQ(weights, at::tensor({1.0F, 1.0F, 0.0F, 0.0F}).expand({4, 4}));
+  EXPECT_FALSE(make_loader().load({0, 0, 0}).weights_HW.defined());
+}
+
+TEST_F(MaskedLoader, FloorAndNormalisationActOnTheWeights) {
+  LoaderOptions options;
+  options.unmasked_weight = 0.25;
+  EXPECT_EQ(loader(options).load({0, 0, 0}).weights_HW.min().item<float>(), 0.25F);
+  options.unmasked_weight = 0.0;
+  options.masked_loss_normalise = true;
+  EXPECT_TENSOR_EQ(loader(options).load({0, 0, 0}).weights_HW,
+                   at::tensor({2.0F, 2.0F, 0.0F, 0.0F}).expand({4, 4}));
+}
+
+TEST_F(MaskedLoader, MasksTheGivenShareOfTheDraws) {
+  LoaderOptions options;
+  options.masked_loss_probability = 0.25;
+  const SampleLoader some = loader(options);
+  int masked = 0;
+  for (uint64_t draw = 0; draw < 400; ++draw) {
+    masked += some.load({0, 0, draw}).weights_HW.defined() ? 1 : 0;
+  }
+  EXPECT_NEAR(masked, 100, 35);
 }
 
 }  // namespace

@@ -1,0 +1,113 @@
+#include "train/train_step.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "adapter/lycoris_config.h"
+#include "comm/single_group.h"
+#include "model/weight_map.h"
+#include "optim/adamw.h"
+#include "support/golden.h"
+#include "support/tensor_near.h"
+
+namespace omnigen::train {
+namespace {
+
+// The tiny model with adapters on its attention, and one sample.
+class Step : public ::testing::Test {
+ protected:
+  Step()
+      : transformer_(model::load_transformer(test::golden_dir() / "tiny-omnigen/transformer",
+                                             {at::kFloat, at::kCPU})),
+        adapters_(adapter::LycorisConfig::from_json(
+                      nlohmann::ordered_json::parse(
+                          R"({"algo": "lokr", "multiplier": 1.0, "linear_dim": 10000,
+                              "linear_alpha": 1, "factor": 4,
+                              "apply_preset": {"target_module": ["Attention"]}})"),
+                      "test"),
+                  transformer_->module_tree(), 7) {
+    for (const auto& [name, value] : adapters_.parameters()) parameters_.push_back({name, value});
+    gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
+    optimizer_ = std::make_unique<optim::AdamW>(parameters_, optim::AdamWOptions{});
+    sample_.input.latent_CHW = at::full({4, 8, 8}, 0.5F);
+    sample_.input.timestep = 0.5;
+    sample_.input.input_ids = {1, 5, 9, 11};
+    sample_.target_CHW = at::linspace(-1.0, 1.0, 4 * 8 * 8, at::kFloat).view({4, 8, 8});
+  }
+  StepResult run() {
+    TrainStep step({*transformer_, adapters_, *gradients_, *optimizer_, group_, {}});
+    return step.run({{sample_}}, 1e-2);
+  }
+  [[nodiscard]] std::vector<at::Tensor> values() const {
+    std::vector<at::Tensor> copies;
+    for (const auto& parameter : parameters_) copies.push_back(parameter.value.detach().clone());
+    return copies;
+  }
+  void expect_unchanged(const std::vector<at::Tensor>& before) const {
+    const auto now = values();
+    for (size_t i = 0; i < now.size(); ++i) EXPECT_TENSOR_EQ(now[i], before[i]);
+  }
+
+  std::unique_ptr<model::OmniGenTransformer> transformer_;
+  adapter::AdapterSet adapters_;
+  std::vector<optim::Parameter> parameters_;
+  std::unique_ptr<optim::FlatGradients> gradients_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  comm::SingleGroup group_;
+  TrainSample sample_;
+};
+
+TEST_F(Step, MovesTheAdapters) {
+  const auto before = values();
+  const StepResult result = run();
+  EXPECT_TRUE(result.finite);
+  EXPECT_GT(result.gradient, 0.0);
+  EXPECT_FALSE(at::equal(values().back(), before.back()));
+}
+
+TEST_F(Step, AGradientThatIsNotFiniteMovesNothing) {
+  run();  // so that there is a moment to spoil
+  const auto before = values();
+  const auto state = optimizer_->state_dict();
+  std::map<std::string, at::Tensor> moments;
+  for (const auto& [name, value] : state) moments[name] = value.clone();
+  const auto hook = parameters_.back().value.register_hook(
+      [](const at::Tensor& gradient) { return at::full_like(gradient, NAN); });
+  const StepResult result = run();
+  EXPECT_FALSE(result.finite);
+  EXPECT_TRUE(std::isfinite(result.loss));
+  EXPECT_FALSE(std::isfinite(result.gradient));
+  expect_unchanged(before);
+  for (const auto& [name, value] : optimizer_->state_dict()) {
+    EXPECT_TENSOR_EQ(value, moments.at(name));
+  }
+  parameters_.back().value.remove_hook(hook);
+  EXPECT_TRUE(run().finite);
+}
+
+TEST_F(Step, ATargetThatIsNotFiniteMovesNothing) {
+  const auto before = values();
+  sample_.target_CHW[0][0][0] = INFINITY;
+  const StepResult result = run();
+  EXPECT_FALSE(result.finite);
+  EXPECT_FALSE(std::isfinite(result.sample_losses.at(0)));
+  expect_unchanged(before);
+}
+
+TEST_F(Step, WhatTheMaskLeavesOutTeachesNothing) {
+  sample_.weights_HW = at::zeros({8, 8});
+  const StepResult result = run();
+  EXPECT_EQ(result.loss, 0.0);
+  EXPECT_EQ(result.gradient, 0.0);
+}
+
+TEST_F(Step, RegularisationPullsNowhereWhileTheAdapterHasNoEffect) {
+  sample_.regularisation = true;
+  const StepResult result = run();
+  EXPECT_EQ(result.loss, 0.0);
+  EXPECT_EQ(result.gradient, 0.0);
+}
+
+}  // namespace
+}  // namespace omnigen::train
