@@ -37,6 +37,14 @@ void settle_length(const Json& given, Config* config, Messages* messages) {
                    "C01");
 }
 
+void settle_nonfinite(Config* config) {
+  constexpr int64_t kSkipped = 10;
+  TrainConfig& train = config->train;
+  if (train.skip_nonfinite_steps && train.max_nonfinite_steps == 0) {
+    train.max_nonfinite_steps = kSkipped;
+  }
+}
+
 void settle_schedule(Config* config, Messages* messages) {
   OptimConfig& optim = config->optim;
   if (optim.lr_scheduler == "constant" && optim.lr_warmup_steps > 0) {
@@ -75,6 +83,7 @@ void settle(const Json& given, Config* config, Messages* messages) {
   tell("seed", fmt::format("{}", config->train.seed), "2.10");
   settle_seed(config, messages);
   settle_length(given, config, messages);
+  settle_nonfinite(config);
   settle_schedule(config, messages);
   settle_rate(given, &config->optim, messages);
 }

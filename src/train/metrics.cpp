@@ -16,14 +16,24 @@ double unix_time_s() {
   return std::chrono::duration<double>(now).count();
 }
 
+void open_rows(const std::filesystem::path& path, std::ofstream& rows) {
+  rows.open(path, std::ios::app);
+  if (!rows) throw util::Error(fmt::format("{}: cannot be opened for writing", path.string()));
+}
+
+void write_row(const nlohmann::ordered_json& row, const char* file, std::ofstream& rows) {
+  rows << row.dump() << '\n';
+  rows.flush();
+  if (!rows) throw util::Error(fmt::format("{} cannot be written: is the disk full?", file));
+}
+
 }  // namespace
 
 Metrics::Metrics(const MetricsOptions& options) {
   if (!options.active) return;
   std::filesystem::create_directories(options.dir);
-  const auto path = options.dir / "metrics.jsonl";
-  rows_.open(path, std::ios::app);
-  if (!rows_) throw util::Error(fmt::format("{}: cannot be opened for writing", path.string()));
+  open_rows(options.dir / "metrics.jsonl", rows_);
+  if (options.samples) open_rows(options.dir / "samples.jsonl", samples_);
   if (options.tensorboard) {
     events_ = std::make_unique<io::EventWriter>(options.dir / options.project);
   }
@@ -38,10 +48,13 @@ void Metrics::log(int64_t step, const std::map<std::string, double>& values) {
     // JSON has no NaN; null keeps the row readable.
     row[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
   }
-  rows_ << row.dump() << '\n';
-  rows_.flush();
-  if (!rows_) throw util::Error("metrics.jsonl cannot be written: is the disk full?");
+  write_row(row, "metrics.jsonl", rows_);
   if (events_) events_->scalars(step, values);
+}
+
+void Metrics::samples(int64_t step, const std::vector<std::string>& names) {
+  if (!samples_.is_open()) return;
+  write_row({{"step", step}, {"samples", names}}, "samples.jsonl", samples_);
 }
 
 void Metrics::image(const std::string& tag, int64_t step, const std::string& png, int width,

@@ -1,5 +1,5 @@
-// Series of a run: `<output_dir>/<logging_dir>/metrics.jsonl` always, TensorBoard event files where
-// asked for.
+// Series of a run: `<output_dir>/<logging_dir>/metrics.jsonl` always, `samples.jsonl` and
+// TensorBoard event files where asked for.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/event_writer.h"
 
@@ -17,7 +18,8 @@ struct MetricsOptions {
   std::filesystem::path dir;  // <output_dir>/<logging_dir>
   std::string project;        // sub-folder of the event files
   bool tensorboard = false;
-  bool active = true;  // false on ranks other than 0: every call does nothing
+  bool active = true;    // false on ranks other than 0: every call does nothing
+  bool samples = false;  // print_filenames
 };
 
 class Metrics {
@@ -27,6 +29,8 @@ class Metrics {
 
   // One row and one point per name.
   void log(int64_t step, const std::map<std::string, double>& values);
+  // The samples of a step's global batch, in order: "data set id/relative path".
+  void samples(int64_t step, const std::vector<std::string>& names);
   // PNG bytes, TensorBoard only.
   void image(const std::string& tag, int64_t step, const std::string& png, int width, int height);
   void text(const std::string& tag, int64_t step, const std::string& text);
@@ -34,6 +38,7 @@ class Metrics {
 
  private:
   std::ofstream rows_;
+  std::ofstream samples_;
   std::unique_ptr<io::EventWriter> events_;
 };
 

@@ -38,6 +38,12 @@ CheckpointLimits limits_of(const config::TrainConfig& config) {
   return {config.checkpoints_total_limit, config.checkpoints_rolling_total_limit};
 }
 
+std::string first_names(const std::vector<std::string>& names) {
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamedSamples));
+  return fmt::format("{}{}", fmt::join(names.begin(), names.begin() + shown, ", "),
+                     names.size() > kNamedSamples ? ", …" : "");
+}
+
 }  // namespace
 
 Trainer::Trainer(Parts parts)
@@ -105,20 +111,23 @@ void Trainer::one_step(BatchStream& batches) {
   record(result, batch, wait_s, watch.elapsed_s());
 }
 
-void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batch) {
+std::vector<std::string> Trainer::names_of(const LoadedBatch& batch) const {
   std::vector<std::string> names;
-  for (size_t i = 0; i < result.sample_losses.size(); ++i) {
-    if (!std::isfinite(result.sample_losses[i]))
-      names.push_back(parts_.loader->name(batch.samples[i]));
+  for (const data::SampleRef& ref : batch.samples) names.push_back(parts_.loader->name(ref));
+  return names;
+}
+
+void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batch) {
+  const std::vector<std::string> all = names_of(batch);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!std::isfinite(result.sample_losses[i])) names.push_back(all[i]);
   }
   const std::string what =
-      names.empty() ? fmt::format("gradient is not finite ({})", result.gradient)
-                    : fmt::format("loss is not finite on {} of {} samples: {}", names.size(),
-                                  batch.samples.size(),
-                                  fmt::join(names.begin(),
-                                            names.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                names.size(), kNamedSamples)),
-                                            ", "));
+      names.empty()
+          ? fmt::format("gradient is not finite ({}) with: {}", result.gradient, first_names(all))
+          : fmt::format("loss is not finite on {} of {} samples: {}", names.size(), all.size(),
+                        first_names(names));
   ++nonfinite_in_a_row_;
   const int64_t allowed = parts_.config.train.max_nonfinite_steps;
   if (nonfinite_in_a_row_ > allowed) {
@@ -173,6 +182,7 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
     values.merge(parts_.hooks.evaluate(step));
   }
   parts_.metrics.log(step, values);
+  if (parts_.config.log.print_filenames) parts_.metrics.samples(step, names_of(batch));
   bar_->update(step, fmt::format("epoch {} | loss {:.4f} | {} {:.2e} | lr {:.2e} | data {:.0f} %",
                                  parts_.state.cursor.epoch + 1, result.loss,
                                  by_value ? "gradmax" : "gradnorm", result.gradient, rate,

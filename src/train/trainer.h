@@ -70,6 +70,7 @@ class Trainer {
   void one_step(BatchStream& batches);
   void record(const StepResult& result, const LoadedBatch& batch, double wait_s, double step_s);
   void report_nonfinite(const StepResult& result, const LoadedBatch& batch);
+  [[nodiscard]] std::vector<std::string> names_of(const LoadedBatch& batch) const;
   void check_weights_agree();
   [[nodiscard]] bool due(int64_t interval) const;
   void validate();

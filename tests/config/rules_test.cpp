@@ -32,6 +32,14 @@ TEST(Rules, ALengthIsNeeded_C02) {
   EXPECT_EQ(error_with({{"max_train_steps", 0}, {"num_train_epochs", 0.5}}), "");
 }
 
+TEST(Rules, SkippingNonfiniteStepsHasALimit) {
+  EXPECT_EQ(result_with({{"skip_nonfinite_steps", true}}).config.train.max_nonfinite_steps, 10);
+  EXPECT_EQ(result_with({{"skip_nonfinite_steps", true}, {"max_nonfinite_steps", 3}})
+                .config.train.max_nonfinite_steps,
+            3);
+  EXPECT_EQ(result_with({}).config.train.max_nonfinite_steps, 0);
+}
+
 TEST(Rules, AccumulationOfZero_C03) {
   EXPECT_THAT(error_with({{"gradient_accumulation_steps", 0}}),
               HasSubstr("must be at least 1, is 0; 1 means no accumulation [C03]"));

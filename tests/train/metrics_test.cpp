@@ -39,6 +39,17 @@ TEST(Metrics, WritesEventFilesWhereAskedFor) {
   EXPECT_FALSE(std::filesystem::is_empty(dir / "project"));
 }
 
+TEST(Metrics, NamesTheSamplesOfAStepWhereAskedFor) {
+  const test::TempDir dir;
+  Metrics({dir.path(), "project"}).samples(1, {"set/a.png"});
+  EXPECT_FALSE(std::filesystem::exists(dir / "samples.jsonl"));
+  Metrics({dir.path(), "project", false, true, true}).samples(7, {"set/a.png", "set/b.png"});
+  const auto rows = rows_of(dir / "samples.jsonl");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].at("step"), 7);
+  EXPECT_EQ(rows[0].at("samples"), nlohmann::json({"set/a.png", "set/b.png"}));
+}
+
 TEST(Metrics, OtherRanksWriteNothing) {
   const test::TempDir dir;
   Metrics({dir.path(), "project", true, false}).log(1, {{"train_loss", 0.5}});
