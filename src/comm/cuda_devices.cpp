@@ -36,9 +36,14 @@ std::vector<GpuFacts> visible_gpus() {
     facts.pci_bus_id = fmt::format("{:04x}:{:02x}:{:02x}.0", properties.pciDomainID,
                                    properties.pciBusID, properties.pciDeviceID);
     facts.numa_node = numa_node_of(facts.pci_bus_id);
+    facts.memory_bytes = properties.totalGlobalMem;
     gpus.push_back(std::move(facts));
   }
   return gpus;
+}
+
+std::string cuda_version() {
+  return fmt::format("CUDA {}.{}", CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
 }
 
 void select_gpu(int device) {

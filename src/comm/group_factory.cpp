@@ -1,8 +1,11 @@
 #include "comm/group_factory.h"
 
 #include <fmt/format.h>
+#include <mpi.h>
+#include <torch/version.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "comm/device_choice.h"
@@ -65,7 +68,28 @@ GroupAndDevice add_nccl(GroupAndDevice made, const GroupOptions& options, Job& j
   return made;
 }
 
+std::string gpu_versions() {
+  return cuda_version() + ", " + nccl_version();
+}
+
+std::optional<double> smallest_gpu() {
+  std::optional<double> smallest;
+  for (const GpuFacts& gpu : visible_gpus()) {
+    const auto bytes = static_cast<double>(gpu.memory_bytes);
+    smallest = smallest ? std::min(*smallest, bytes) : bytes;
+  }
+  return smallest;
+}
+
 #else
+
+std::string gpu_versions() {
+  return "without CUDA";
+}
+
+std::optional<double> smallest_gpu() {
+  return std::nullopt;
+}
 
 at::Device choose_gpu(const GroupOptions& options, Job& /*job*/) {
   if (options.device == "auto") return at::kCPU;
@@ -88,6 +112,19 @@ at::Device choose_device(const GroupOptions& options, Job& job) {
         fmt::format("device: \"{}\" is none of auto, cpu, cuda", options.device));
   }
   return options.device == "cpu" ? at::Device(at::kCPU) : choose_gpu(options, job);
+}
+
+std::string library_versions() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string mpi(text.data(), static_cast<size_t>(length));
+  return fmt::format("libtorch {}, {}, {}", TORCH_VERSION, mpi.substr(0, mpi.find(',')),
+                     gpu_versions());
+}
+
+std::optional<double> smallest_gpu_bytes() {
+  return smallest_gpu();
 }
 
 GroupAndDevice make_process_group(const GroupOptions& options, Job& job) {

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "comm/job.h"
@@ -32,5 +33,11 @@ GroupAndDevice make_process_group(const GroupOptions& options, Job& job);
 // This rank's device alone, chosen by the same rules, for work that moves no tensors between ranks:
 // NCCL is not started. Collective.
 at::Device choose_device(const GroupOptions& options, Job& job);
+
+// One line: libtorch, MPI, and where built with them CUDA and NCCL.
+std::string library_versions();
+
+// Memory of the smallest GPU that this process sees; nothing: it sees none.
+std::optional<double> smallest_gpu_bytes();
 
 }  // namespace omnigen::comm

@@ -191,4 +191,10 @@ double NcclGroup::all_reduce_sum(double value) {
   return host_group_->all_reduce_sum(value);
 }
 
+std::string nccl_version() {
+  int version = 0;
+  if (ncclGetVersion(&version) != ncclSuccess) return "NCCL of unknown version";
+  return fmt::format("NCCL {}.{}.{}", version / 10000, version % 10000 / 100, version % 100);
+}
+
 }  // namespace omnigen::comm

@@ -52,4 +52,7 @@ class NcclGroup final : public ProcessGroup {
   std::unique_ptr<Impl> impl_;
 };
 
+// "NCCL 2.28.9", of the library that is loaded.
+std::string nccl_version();
+
 }  // namespace omnigen::comm

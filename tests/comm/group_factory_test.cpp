@@ -52,5 +52,12 @@ TEST_F(GroupFactory, TheDeviceAloneIsTheGroupsDevice) {
   EXPECT_EQ(choose_device({}, job_), make_process_group({}, job_).device);
 }
 
+TEST_F(GroupFactory, VersionsNameEveryLibrary) {
+  const std::string versions = library_versions();
+  EXPECT_NE(versions.find("libtorch 2."), std::string::npos) << versions;
+  EXPECT_NE(versions.find("MPI"), std::string::npos) << versions;
+  EXPECT_NE(versions.find("CUDA"), std::string::npos) << versions;
+}
+
 }  // namespace
 }  // namespace omnigen::comm
