@@ -361,8 +361,8 @@ void find_image_dirs(const fs::path& config_dir, std::vector<DatasetConfig>* dat
     if (dataset.id.find(kExample) != std::string::npos ||
         name.find(kExample) != std::string::npos) {
       line += fmt::format(
-          ". {0} can be fetched with: huggingface-cli download --repo-type=dataset "
-          "bghira/{0} --local-dir=datasets/{0}",
+          ". {0} can be fetched with: hf download --repo-type=dataset bghira/{0} "
+          "--local-dir=datasets/{0} (older clients: huggingface-cli download ...)",
           kExample);
     }
     missing.push_back(line + (located.found ? " [E10]" : " [M28]"));

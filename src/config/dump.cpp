@@ -97,7 +97,6 @@ std::string help_text() {
   std::string text =
       "omnigen-dist trains the OmniGen image model.\n\n"
       "Usage: omnigen-dist [COMMAND] [--config FILE] [--key=value ...]\n"
-      "Commands: train (when none is given), check, configure, report, export, status, version.\n"
       "A key of one data set: --dataset.ID.KEY=value. Keys of data sets: docs/config.md.\n";
   std::string section;
   for (const Row& row : config_rows()) {

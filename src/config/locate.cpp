@@ -55,6 +55,14 @@ fs::path from_environment_folder(const std::string& name) {
                   fmt::join(tried, ", "), known_environments()));
 }
 
+[[noreturn]] void refuse_backend(const std::string& backend) {
+  throw util::ConfigError(fmt::format(
+      "config error: configuration backend \"{}\" (CONFIG_BACKEND): this program reads JSON only. "
+      "Write the keys to config.json and unset the variable, or set it to json, or to cmd for the "
+      "command line alone [1.1]",
+      backend));
+}
+
 Located first_existing(const std::string& name, const std::vector<fs::path>& places) {
   Located result;
   result.path = name;
@@ -117,6 +125,7 @@ std::optional<fs::path> find_config_file(const CommandLine& command_line,
   const auto backend =
       first_set(environment, {"SIMPLETUNER_CONFIG_BACKEND", "CONFIG_BACKEND", "CONFIG_TYPE"});
   if (backend == "cmd") return std::nullopt;
+  if (backend && *backend != "json") refuse_backend(*backend);
   if (command_line.example) return from_environment_folder(*command_line.example);
   if (command_line.environment) return from_environment_folder(*command_line.environment);
   if (const auto path = first_set(environment, {"CONFIG_PATH"})) {

@@ -88,6 +88,20 @@ TEST(Locate, BackendCmdReadsNoFile) {
   EXPECT_EQ(found({}, {{"CONFIG_BACKEND", "cmd"}}), "none");
 }
 
+TEST(Locate, OtherBackendsAreRefusedByName) {
+  const ConfigFolder folder;
+  ConfigFolder::write("config.json", "{}");
+  for (const char* backend : {"env", "toml", "jsn"}) {
+    EXPECT_THAT(error_of({}, {{"CONFIG_BACKEND", backend}}),
+                AllOf(HasSubstr(std::string("configuration backend \"") + backend),
+                      HasSubstr("reads JSON only"), HasSubstr("[1.1]")));
+  }
+  EXPECT_EQ(found({}, {{"CONFIG_TYPE", "json"}}), "config.json");
+  CommandLine line;
+  line.config = "config.json";
+  EXPECT_EQ(found(line, {{"CONFIG_BACKEND", "env"}}), "config.json");
+}
+
 TEST(Locate, FileBesideTheConfiguration) {
   const ConfigFolder folder;
   ConfigFolder::write("config/lycoris.json", "{}");
