@@ -86,7 +86,7 @@ LoadResult load(const std::vector<std::string>& args, const LoadOptions& options
   // `check` goes on to what it can say all the same.
   const bool checking = options.purpose == Purpose::kCheck;
   if (checking) {
-    result.missing = messages.errors();
+    result.errors = messages.errors();
   } else {
     messages.throw_errors();
   }

@@ -35,8 +35,10 @@ struct LoadResult {
   std::vector<std::string> notices;   // whole lines for the log
   std::vector<std::string> warnings;  // whole lines for the log
   std::vector<std::string> not_acting;
-  std::vector<std::string> missing;  // kCheck only: what load() would have thrown
-  std::filesystem::path file;        // empty: command line only
+  // kCheck only, where load() would have thrown: lines of a ConfigError, and of data not there yet.
+  std::vector<std::string> errors;
+  std::vector<std::string> missing;
+  std::filesystem::path file;  // empty: command line only
   // What `simpletuner_config.json` holds: every key, with the files it names in place. Given to
   // load() or from_json() it yields this configuration again.
   Json resolved;

@@ -6,9 +6,11 @@
 #include <map>
 
 #include "cache/vae_identity.h"
+#include "config/text.h"
 #include "data/discovery.h"
 #include "data/rank_slice.h"
 #include "model/omnigen_transformer.h"
+#include "train/data_doubts.h"
 #include "train/run.h"
 #include "train/run_setup.h"
 #include "util/error.h"
@@ -22,28 +24,48 @@ class Report {
   void say(fmt::format_string<Args...> text, Args&&... args) {
     fmt::print("{}\n", fmt::format(text, std::forward<Args>(args)...));
   }
+  // Data, weights or a cache that are not there yet.
   void missing(const std::string& text) { missing_.push_back(text); }
+  void error(const std::string& text) { errors_.push_back(text); }
   // What `part` throws is missing or wrong; the other parts are looked at all the same.
   template <class Part>
   void attempt(Part part) {
     try {
       part();
-    } catch (const util::Error& error) {
+    } catch (const util::DataError& error) {
       missing(error.what());
+    } catch (const util::Error& found) {
+      error(found.what());
     }
   }
   int finish() {
-    std::fflush(stdout);
-    if (missing_.empty()) {
-      say("\nnothing is missing: this configuration can be trained");
-      return util::kExitDone;
+    list("configuration errors", errors_);
+    list("missing or out of date", missing_);
+    if (!errors_.empty()) {
+      say("\n{} configuration error{}: nothing can be trained", errors_.size(),
+          errors_.size() == 1 ? "" : "s");
+    } else if (!missing_.empty()) {
+      say("\n0 configuration errors; {} thing{} to provide before training", missing_.size(),
+          missing_.size() == 1 ? "" : "s");
+    } else {
+      say("\n0 configuration errors, and nothing is missing: this configuration can be trained");
     }
-    say("\nmissing or wrong ({}):", missing_.size());
-    for (const std::string& text : missing_) say("  {}", text);
-    return util::kExitConfig;
+    std::fflush(stdout);
+    if (!errors_.empty()) return util::kExitConfig;
+    return missing_.empty() ? util::kExitDone : util::kExitData;
   }
 
  private:
+  void list(const char* title, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    say("\n{} ({}):", title, texts.size());
+    for (const std::string& text : texts) {
+      const auto lines = config::split_words(text, "\n");
+      for (size_t i = 0; i < lines.size(); ++i) say("  {}{}", i == 0 ? "- " : "  ", lines[i]);
+    }
+  }
+
+  std::vector<std::string> errors_;
   std::vector<std::string> missing_;
 };
 
@@ -57,7 +79,8 @@ void report_values(const config::LoadResult& loaded, Report& report) {
       report.say("  {} = {}", name, value.dump());
     }
   }
-  for (const std::string& text : loaded.not_acting) report.missing(text);
+  for (const std::string& text : loaded.not_acting) report.error(text);
+  for (const std::string& text : loaded.errors) report.error(text);
   for (const std::string& text : loaded.missing) report.missing(text);
 }
 
@@ -78,6 +101,7 @@ void report_batch(const config::LoadResult& loaded, Report& report) {
 
 void report_datasets(const config::LoadResult& loaded, Report& report) {
   report.say("\ndata sets:");
+  RunData data;
   for (const config::DatasetConfig& dataset : loaded.datasets) {
     report.say("  {} ({}){}: {}", dataset.id, dataset.dataset_type,
                dataset.is_regularisation_data ? ", regularisation" : "",
@@ -95,10 +119,16 @@ void report_datasets(const config::LoadResult& loaded, Report& report) {
       const auto cache = open_cache(loaded, dataset);
       report.say("    cache {}: {} records, {} samples per epoch", dataset.cache_dir_vae,
                  cache->size(), cache->size() * (dataset.repeats + 1));
-      const auto masks = dataset.is_trained() ? open_masks(loaded, dataset, cache) : nullptr;
+      if (dataset.is_eval()) {
+        data.eval.push_back(cache);
+        return;
+      }
+      const auto masks = open_masks(loaded, dataset, cache);
       if (masks) report.say("    masks of {}: {}", masks->id(), masks->size());
+      data.train.push_back({{cache, dataset.repeats}, dataset.is_regularisation_data, masks});
     });
   }
+  for (const std::string& doubt : data_doubts(loaded.datasets, data)) report.say("  {}", doubt);
 }
 
 // The published size where there are no weights yet.

@@ -15,8 +15,8 @@ config::LoadResult load_on_root(const std::vector<std::string>& args, comm::Proc
 // Trains; returns the exit code. Collective. Errors: ConfigError, DataError, Error, CommError.
 int run_training(const config::LoadResult& loaded, comm::Job& job);
 
-// Validates everything that needs no training and prints what a run would be: 0, or 2 with what is
-// wrong or missing.
+// Validates everything that needs no training and prints what a run would be: 0, 2 with what is
+// wrong, or 3 when only data, weights or a cache are not there yet.
 int run_check(const std::vector<std::string>& args);
 
 }  // namespace omnigen::train
