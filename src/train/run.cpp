@@ -11,7 +11,9 @@
 #include "comm/rank_agreement.h"
 #include "io/atomic_file.h"
 #include "optim/make_optimizer.h"
+#include "train/data_doubts.h"
 #include "train/measure.h"
+#include "train/memory_advice.h"
 #include "train/output_lock.h"
 #include "train/run_setup.h"
 #include "train/trainer.h"
@@ -27,6 +29,13 @@ constexpr int64_t kLatentsForRange = 64;  // enough for a stable spectrum
 void log_configuration(const config::LoadResult& loaded) {
   for (const std::string& notice : loaded.notices) util::log::info(notice);
   for (const std::string& warning : loaded.warnings) util::log::warn(warning);
+}
+
+// Sizes and prompts that cannot be are told before weights and caches are read.
+void check_validation(const config::LoadResult& loaded) {
+  if (loaded.config.validate.validation_disable) return;
+  static_cast<void>(validation_prompts(loaded));
+  static_cast<void>(validation_resolutions(loaded.config.validate));
 }
 
 // Of latents that are there already; nothing where none is (vae_cache_ondemand).
@@ -71,10 +80,20 @@ void log_plan(const RunPlan& plan, const config::Config& config, const ModelSize
                   range->zero_predictor, range->spectrum_only));
 }
 
+// Where the run goes on; empty: nowhere.
 std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& group) {
   std::string found;
-  if (group.is_root() && !train.resume_from_checkpoint.empty() &&
-      train.resume_from_checkpoint != "none") {
+  const bool off = train.resume_from_checkpoint.empty() || train.resume_from_checkpoint == "none";
+  if (group.is_root() && off) {
+    const auto checkpoints = CheckpointStore(train.output_dir, {}).list();
+    if (!checkpoints.empty()) {
+      util::log::warn(fmt::format(
+          "resume_from_checkpoint is off, and {} holds checkpoints up to {}: those of the same "
+          "step will be replaced",
+          train.output_dir, checkpoints.back().filename().string()));
+    }
+  }
+  if (group.is_root() && !off) {
     const CheckpointStore store(train.output_dir, {});
     if (train.resume_from_checkpoint == "latest") {
       const auto latest = store.latest();
@@ -208,7 +227,7 @@ int Run::train() {
     comm::check_same_everywhere(group, job_.host(), "cache of data set " + id,
                                 fingerprint.get<std::string>());
   }
-  load_model();
+  advise_on_memory(loading_use(config_.model), [this] { load_model(); });
   const std::string checkpoint = resume_point(config_.train, group);
   attach(checkpoint);
 
@@ -259,9 +278,12 @@ int Run::train() {
   } else if (is_root()) {
     util::log::info(fmt::format("no checkpoint in {}: starting afresh", output_dir.string()));
   }
-  if (is_root()) log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
+  if (is_root()) {
+    log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
+    for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
+  }
   if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
-  return trainer.run();
+  return advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });
 }
 
 }  // namespace
@@ -271,6 +293,7 @@ config::LoadResult load_on_root(const std::vector<std::string>& args, comm::Proc
   if (group.is_root()) {
     loaded = config::load(args, {config::Purpose::kTrain, comm::environment_variable, {}, {}});
     log_configuration(loaded);
+    check_validation(loaded);
   }
   const std::string resolved =
       group.broadcast_bytes(group.is_root() ? loaded.resolved.dump() : "", 0);

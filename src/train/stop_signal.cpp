@@ -21,6 +21,8 @@ volatile std::sig_atomic_t g_stop = 0;
 volatile std::sig_atomic_t g_validate = 0;
 volatile std::sig_atomic_t g_interrupts = 0;
 volatile time_t g_first_interrupt = 0;
+std::array<char, 256> g_farewell{};
+volatile std::sig_atomic_t g_farewell_size = 0;
 
 void note(int stop) {
   if (stop > g_stop) g_stop = stop;
@@ -40,6 +42,8 @@ void on_signal(int signal) {
     default: {
       const time_t now = std::time(nullptr);
       if (g_interrupts > 0 && now - g_first_interrupt <= kSecondInterruptSeconds) {
+        const auto size = static_cast<size_t>(g_farewell_size);
+        [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, g_farewell.data(), size);
         ::_exit(util::kExitInterrupted);
       }
       g_interrupts = g_interrupts + 1;
@@ -63,12 +67,22 @@ bool take_file(const std::filesystem::path& path) {
 
 }  // namespace
 
+void name_last_checkpoint(const std::string& name) {
+  const std::string text =
+      "\nomnigen-dist: stopped at once, no checkpoint; last: " + (name.empty() ? "none" : name) +
+      "\n";
+  g_farewell_size = 0;  // a signal now prints nothing
+  const size_t size = text.copy(g_farewell.data(), g_farewell.size());
+  g_farewell_size = static_cast<std::sig_atomic_t>(size);
+}
+
 void keep_early_notices() {
   listen_to(SIGUSR1);
   listen_to(SIGUSR2);
 }
 
 StopSignal::StopSignal(std::filesystem::path output_dir) : output_dir_(std::move(output_dir)) {
+  name_last_checkpoint("");
   for (const int signal : kSignals) listen_to(signal);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "comm/process_group.h"
 #include "util/stopwatch.h"
@@ -23,6 +24,9 @@ struct Requests {
 // Called first in main(): SIGUSR1 and SIGUSR2 that come before training are kept for its first
 // step, instead of ending the process while it loads.
 void keep_early_notices();
+
+// What the second SIGINT tells of on its way out.
+void name_last_checkpoint(const std::string& name);
 
 // SIGUSR1: checkpoint, exit 75. SIGTERM: the same, 143 if no checkpoint was completed. SIGINT:
 // checkpoint, exit 130; a second one within 5 s ends at once. SIGUSR2: validate. Files in

@@ -217,6 +217,7 @@ void Trainer::save(bool rolling) {
     util::log::info(fmt::format("saved {} in {:.1f} s", path.string(), watch.elapsed_s()));
   }
   last_checkpoint_ = parts_.group.broadcast_bytes(last_checkpoint_, 0);
+  name_last_checkpoint(last_checkpoint_);
   saved_step_ = parts_.state.step;
 }
 

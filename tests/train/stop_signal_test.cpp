@@ -46,6 +46,18 @@ TEST(StopSignal, ANoticeBeforeTrainingIsKept) {
   EXPECT_EQ(signals.poll(group).stop, StopRequest::kRestart);
 }
 
+TEST(StopSignal, TheSecondInterruptEndsAtOnceAndNamesTheLastCheckpoint) {
+  const test::TempDir dir;
+  const auto interrupt_twice = [&] {
+    const StopSignal signals(dir.path());
+    name_last_checkpoint("checkpoint-1000");
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+  };
+  EXPECT_EXIT(interrupt_twice(), ::testing::ExitedWithCode(130),
+              "stopped at once, no checkpoint; last: checkpoint-1000");
+}
+
 TEST(StopSignal, ValidationIsAskedForOnce) {
   const test::TempDir dir;
   comm::SingleGroup group;
