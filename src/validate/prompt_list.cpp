@@ -92,7 +92,7 @@ void resolve_token(std::vector<PromptEntry>& entries, const PromptSources& sourc
       "prompt_library_token",
       left, entries.size());
   if (!sources.instance_prompt.empty()) warning += fmt::format(" \"{}\"", sources.instance_prompt);
-  warnings.push_back(warning);
+  warnings.push_back(warning + " [M26]");
 }
 
 // Two names may also meet in the file system.
@@ -171,9 +171,9 @@ std::vector<ValidationPrompt> encode_prompts(const std::vector<PromptEntry>& ent
     prompts.push_back({entry.short_name, entry.text, encode(entry.text), entry.adapter_strength});
     const size_t num_tokens = prompts.back().input_ids.size() - template_tokens;
     if (num_tokens > kMaxPromptTokens) {
-      warnings.push_back(
-          fmt::format("validation prompt \"{}\" has {} tokens; OmniGen follows about {} of them",
-                      entry.short_name, num_tokens, kMaxPromptTokens));
+      warnings.push_back(fmt::format(
+          "validation prompt \"{}\" has {} tokens; OmniGen follows about {} of them [M27]",
+          entry.short_name, num_tokens, kMaxPromptTokens));
     }
   }
   return prompts;

@@ -34,7 +34,7 @@ std::optional<Number> parse_number(std::string_view text) {
 [[noreturn]] void reject(std::string_view item) {
   throw util::ConfigError(
       fmt::format("validation_resolution: cannot read \"{}\"; write WIDTHxHEIGHT, e.g. "
-                  "1024x1024,1280x768",
+                  "1024x1024,1280x768 [C27]",
                   item));
 }
 
@@ -59,8 +59,9 @@ Resolution parse_item(std::string_view item, std::vector<std::string>& notices) 
   if (!number || !std::isfinite(*number) || *number <= 0 || *number > 1e6) reject(item);
   if (*number < kMegapixelLimit) {
     const int64_t side = side_of_megapixels(*number);
-    notices.push_back(fmt::format(
-        "validation_resolution: {} is below 128 and read as megapixels: {}x{}", item, side, side));
+    notices.push_back(
+        fmt::format("validation_resolution: {} is below 128 and read as megapixels: {}x{} [C28]",
+                    item, side, side));
     return {side, side};
   }
   if (*number != std::floor(*number)) reject(item);
@@ -87,13 +88,14 @@ ResolutionList parse_resolutions(std::string_view text, int64_t max_side) {
     const Resolution asked = parse_item(item, list.notices);
     const Resolution rounded = {to_multiple(asked.width), to_multiple(asked.height)};
     if (std::max(rounded.width, rounded.height) > max_side) {
-      throw util::ConfigError(
-          fmt::format("validation_resolution: {} is beyond the model's largest side of {} pixels",
-                      item, max_side));
+      throw util::ConfigError(fmt::format(
+          "validation_resolution: {} is beyond the model's largest side of {} pixels [C27]", item,
+          max_side));
     }
     if (rounded != asked) {
-      list.notices.push_back(fmt::format("validation_resolution: {} rounded to {}, multiples of {}",
-                                         item, resolution_text(rounded), kSideMultiple));
+      list.notices.push_back(
+          fmt::format("validation_resolution: {} rounded to {}, multiples of {} [C29]", item,
+                      resolution_text(rounded), kSideMultiple));
     }
     if (std::find(list.items.begin(), list.items.end(), rounded) != list.items.end()) {
       list.notices.push_back(fmt::format("validation_resolution: {} is there already, dropped",

@@ -147,7 +147,7 @@ TEST(PromptList, PlaceholderLeftIsAWarning) {
   EXPECT_EQ(list.entries[1].short_name, "anime_<token>");
   EXPECT_THAT(list.warnings,
               ElementsAre("user_prompt_library: 2 of 3 entries contain the placeholder <token>; "
-                          "replace it, or set prompt_library_token \"a photo of sks\""));
+                          "replace it, or set prompt_library_token \"a photo of sks\" [M26]"));
 }
 
 // One id per character, 19 for the template.

@@ -55,8 +55,9 @@ TEST(ResolutionList, SmallNumbersAreMegapixels) {
 TEST(ResolutionList, SidesRoundToMultiplesOfSixteen) {
   const auto list = parse_resolutions("1000x503,130x129", kMaxSide);
   EXPECT_THAT(list.items, ElementsAre(Resolution{1008, 496}, Resolution{128, 128}));
-  EXPECT_THAT(list.notices, ElementsAre(HasSubstr("1000x503 rounded to 1008x496"),
-                                        HasSubstr("130x129 rounded to 128x128")));
+  EXPECT_THAT(list.notices,
+              ElementsAre(HasSubstr("1000x503 rounded to 1008x496, multiples of 16 [C29]"),
+                          HasSubstr("130x129 rounded to 128x128")));
 }
 
 TEST(ResolutionList, DuplicatesAreDropped) {
