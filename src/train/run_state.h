@@ -44,7 +44,10 @@ class RunState {
   util::Stopwatch since_write_;
 };
 
-// Prints the state of a run in words and returns 0 complete, 75 preempted, 1 failed, 3 running or
+// The state in words, several lines: how far, whose run, since when. `now`: seconds since 1970.
+std::string status_text(const nlohmann::json& state, int64_t now);
+
+// Prints status_text() and returns 0 complete or stopped, 75 preempted, 1 failed, 3 running or
 // unknown.
 int print_status(const std::filesystem::path& output_dir);
 

@@ -1,5 +1,6 @@
 #include "train/run_state.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "io/atomic_file.h"
@@ -7,6 +8,45 @@
 
 namespace omnigen::train {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(RunState, StatusSaysHowFarWhoseRunAndSinceWhen) {
+  const nlohmann::json state = {{"state", "training"},
+                                {"step", 1200},
+                                {"total_steps", 10000},
+                                {"epoch", 2},
+                                {"last_checkpoint", "checkpoint-1000"},
+                                {"eta_seconds", 3600.0},
+                                {"updated", 1000},
+                                {"tracker_run_name", "first"},
+                                {"tracker_project_name", "cats"},
+                                {"world_size", 8},
+                                {"backend", "nccl"},
+                                {"launcher", "srun"},
+                                {"host", "a"},
+                                {"slurm_job_id", "123"}};
+  const std::string text = status_text(state, 1005);
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("training: step 1200 of 10000 (12 %), epoch 2, "),
+                    HasSubstr(" left\n  last checkpoint: checkpoint-1000\n"),
+                    HasSubstr("run first of project cats: 8 ranks, nccl, started by srun on a"),
+                    HasSubstr("Slurm job 123"), HasSubstr("last sign of life")));
+  EXPECT_THAT(text, Not(HasSubstr("start it again")));
+}
+
+TEST(RunState, StatusOfASilentOrEndedRunSaysWhatToDo) {
+  nlohmann::json state = {{"state", "training"}, {"step", 5}, {"total_steps", 10}, {"updated", 0}};
+  EXPECT_THAT(status_text(state, 7200), AllOf(HasSubstr("it may be gone without a word"),
+                                              HasSubstr("last checkpoint: none")));
+  state["state"] = "preempted";
+  EXPECT_THAT(status_text(state, 7200), AllOf(HasSubstr("ended"), HasSubstr("start it again")));
+  state["state"] = "failed";
+  state["error"] = "omnigen-dist: fatal: disk full";
+  EXPECT_THAT(status_text(state, 7200), HasSubstr("\n  omnigen-dist: fatal: disk full"));
+}
 
 TEST(RunState, StatusCodesFollowTheState) {
   const test::TempDir dir;
