@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "arguments.h"
 #include "comm/group_factory.h"
@@ -91,6 +92,18 @@ void print_report(const cache::BuildReport& report) {
                   buckets_text(report.buckets), left_out_text(report)));
 }
 
+// SimpleTuner's users look for it. Token ids lie beside the latents.
+void make_text_folder(const config::DatasetConfig& dataset) {
+  std::error_code error;
+  std::filesystem::create_directories(dataset.cache_dir, error);
+  if (error) {
+    throw util::DataError(fmt::format("data set '{}': cache_dir {} cannot be made: {}", dataset.id,
+                                      dataset.cache_dir, error.message()));
+  }
+  util::log::info(fmt::format("data set '{}': {} stays empty, OmniGen has no text encoder",
+                              dataset.id, dataset.cache_dir));
+}
+
 }  // namespace
 
 int run_build(comm::Job& job, const Arguments& arguments) {
@@ -110,6 +123,9 @@ int run_build(comm::Job& job, const Arguments& arguments) {
       .cores_per_rank = at::get_num_threads()};
   int64_t num_sets = 0;
   for (const config::DatasetConfig& dataset : loaded.datasets) {
+    if (dataset.dataset_type == "text_embeds" && group.is_root() && !plan_only) {
+      make_text_folder(dataset);
+    }
     if (!dataset.is_trained() && !dataset.is_eval()) continue;
     ++num_sets;
     const cache::BuildReport report =

@@ -35,6 +35,16 @@ TEST_P(FrozenWeightTest, LosesWhatItsBitsCannotHold) {
   EXPECT_GT(error, bound / 4);
 }
 
+TEST(FrozenWeight, Int8IsOffByHalfAStepAtMost) {
+  const at::Tensor weight = random_tensor({64, 256}, 7);
+  const at::Tensor half_step = weight.abs().amax(1, true) / 127 / 2;
+  for (const WeightFormat format : {WeightFormat::kInt8Quanto, WeightFormat::kInt8Torchao}) {
+    const at::Tensor error = (compact(weight, format)->dequantized() - weight).abs() / half_step;
+    EXPECT_LE(error.max().item<double>(), 1.0 + 1e-4);
+    EXPECT_GT(error.max().item<double>(), 0.9);
+  }
+}
+
 TEST_P(FrozenWeightTest, StoresLessThanTheWeight) {
   const at::Tensor weight = random_tensor({128, 512}, 1).to(at::kBFloat16);
   const FrozenWeightPtr frozen = compact(weight, GetParam());
