@@ -204,6 +204,20 @@ TEST(Checklist, TheTextCacheFolderIsMadeAndStaysEmpty) {
   EXPECT_THAT(outcome.output, HasSubstr("stays empty"));
 }
 
+TEST(Checklist, OddPicturesAreTold) {
+  Workspace workspace;
+  const auto tiny = std::string("P6 32 32 255\n") + std::string(3 * 32 * 32, 'x');
+  io::write_atomically(workspace.path("pictures/tiny.ppm"), tiny);
+  io::write_atomically(workspace.path("pictures/tiny.txt"), "\n");
+  io::write_atomically(workspace.path("pictures/again.ppm"), tiny);
+  io::write_atomically(workspace.path("pictures/again.txt"), "a grey square");
+  const Outcome outcome = workspace.build_cache();
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("1 images repeat the content of another file"),
+                                    HasSubstr("2 images are smaller than 64 pixels"),
+                                    HasSubstr("1 images have an empty caption")));
+}
+
 TEST(Checklist, AFinishedRunStartedAgainHasNothingToDo) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);
