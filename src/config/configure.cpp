@@ -61,7 +61,7 @@ bool Wizard::fallback_flag(const std::string& key, bool usual) const {
 
 std::string Wizard::ask(const std::string& key, const std::string& text, const std::string& usual,
                         const std::function<Complaint(const std::string&)>& judge) {
-  const std::string answer = talk.ask({key, text, fallback(key, usual), judge});
+  std::string answer = talk.ask({key, text, fallback(key, usual), judge});
   files.config[key] = answer;
   return answer;
 }
@@ -90,7 +90,7 @@ std::string Wizard::choose(const std::string& key, const std::string& text,
   }
   std::string first = fallback(key, usual);
   if (std::find(words.begin(), words.end(), first) == words.end()) first = usual;
-  const std::string answer = talk.choose({key, text, first}, words);
+  std::string answer = talk.choose({key, text, first}, words);
   files.config[key] = answer;
   return answer;
 }

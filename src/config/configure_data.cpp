@@ -158,7 +158,7 @@ Described ask_set(Wizard& wizard) {
                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                          "0123456789._-") == std::string::npos;
                   return plain ? Complaint::none()
-                               : Complaint::no("letters, digits, \".\", \"_\" and \"-\" only");
+                               : Complaint::no("letters, digits, dots, dashes and _ only");
                 }});
   set.images = ask_images(wizard);
   set.strategy = talk.choose({"caption_strategy", "Data: where captions come from", "textfile"},

@@ -51,7 +51,7 @@ std::string Interview::ask_terminal(const Question& question) {
           "configure: the input ended at the question \"{}\"; nothing was written", question.text));
     }
     const std::string given = trim(line);
-    const std::string answer = given.empty() ? question.fallback : given;
+    std::string answer = given.empty() ? question.fallback : given;
     const Complaint complaint = judged(question, answer);
     if (complaint.text.empty() || (!complaint.firm && in_doubt && doubted == answer)) return answer;
     in_doubt = !complaint.firm;

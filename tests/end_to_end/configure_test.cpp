@@ -70,5 +70,45 @@ TEST_P(RecipeTest, DryRunShowsThePlanForItsRanks) {
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("0 configuration errors"), HasSubstr("adapter: ")));
 }
 
+struct RecipeRun {
+  const char* name;
+  int ranks;
+  std::vector<const char*> datasets;
+};
+
+class RecipeRunTest : public ::testing::TestWithParam<RecipeRun> {};
+INSTANTIATE_TEST_SUITE_P(
+    Recipes, RecipeRunTest,
+    ::testing::Values(RecipeRun{"lokr_1gpu", 1, {"my-dataset"}},
+                      RecipeRun{"lokr_8gpu", 2, {"pseudo-camera-10k", "pseudo-camera-10k-512"}},
+                      RecipeRun{"low_memory", 1, {"my-dataset"}}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+// Sizes and lengths are changed, and nothing else.
+TEST_P(RecipeRunTest, TrainsATinyModel) {
+  Workspace workspace;
+  const RecipeRun recipe = GetParam();
+  std::string options = fmt::format(
+      "--config config/{0}/config.json --output_dir={1} --max_train_steps=2 --lr_warmup_steps=1 "
+      "--pretrained_model_name_or_path=tests/golden/tiny-omnigen --validation_resolution=64x64 "
+      "--validation_num_inference_steps=1 --aspect_bucket_alignment=16",
+      recipe.name, workspace.output("run").string());
+  for (const char* id : recipe.datasets) {
+    options += fmt::format(
+        " --dataset.{0}.instance_data_dir={1} --dataset.{0}.cache_dir_vae={2}/cache-{0} "
+        "--dataset.{0}.resolution=64 --dataset.{0}.minimum_image_size=0",
+        id, workspace.path("pictures").string(), workspace.path().string());
+  }
+  const std::string in_tree = fmt::format("cd {} && ", OMNIGEN_SOURCE_DIR);
+  const Outcome cached = workspace.run(
+      fmt::format("{}{}/omnigen-cache build {}", in_tree, OMNIGEN_BINARY_DIR, options));
+  ASSERT_EQ(cached.exit_code, 0) << cached.output;
+  const Outcome trained =
+      workspace.run(fmt::format("{}OMNIGEN_BUILD_DIR={} launch/train.sh -n {} {}", in_tree,
+                                OMNIGEN_BINARY_DIR, recipe.ranks, options));
+  EXPECT_EQ(trained.exit_code, 0) << trained.output;
+  EXPECT_TRUE(fs::exists(workspace.output("run") / "pytorch_lora_weights.safetensors"));
+}
+
 }  // namespace
 }  // namespace omnigen::test
