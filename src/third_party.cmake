@@ -10,6 +10,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Protobuf REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips-cpp)
+pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 if(OMNIGEN_TORCH_DIR)

@@ -41,7 +41,8 @@ int32_t id_of(const Bpe::Vocabulary& vocabulary, const std::string& piece, std::
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, const BpeOptions& options)
     : vocabulary_(std::move(vocabulary)),
       fuse_unk_(options.fuse_unk),
-      ignore_merges_(options.ignore_merges) {
+      ignore_merges_(options.ignore_merges),
+      end_of_word_suffix_(options.end_of_word_suffix) {
   if (options.unk_token) unk_id_ = id_of(vocabulary_, *options.unk_token, "the unknown token");
   for (const auto& [piece, id] : vocabulary_) {
     if (piece.empty()) continue;
@@ -76,6 +77,15 @@ const Bpe::MergeResult* Bpe::find_merge(int32_t left, int32_t right) const {
   return found == merges_.end() ? nullptr : &found->second;
 }
 
+int32_t Bpe::char_piece(std::string_view bytes, char32_t value, bool is_last) const {
+  if (is_last && !end_of_word_suffix_.empty()) {
+    return static_cast<int32_t>(
+        piece_id(std::string(bytes).append(end_of_word_suffix_)).value_or(kNone));
+  }
+  const auto found = char_ids_.find(value);
+  return found == char_ids_.end() ? kNone : found->second;
+}
+
 std::vector<Bpe::Symbol> Bpe::symbols_of(std::string_view text) const {
   std::vector<Symbol> symbols;
   symbols.reserve(text.size());
@@ -89,8 +99,8 @@ std::vector<Bpe::Symbol> Bpe::symbols_of(std::string_view text) const {
     const std::string_view bytes = text.substr(offset, c.num_bytes);
     offset += c.num_bytes;
     const auto byte_id = [this](char byte) { return byte_ids_[static_cast<uint8_t>(byte)]; };
-    if (const auto found = char_ids_.find(c.value); found != char_ids_.end()) {
-      append(found->second);
+    if (const int32_t piece = char_piece(bytes, c.value, offset == text.size()); piece != kNone) {
+      append(piece);
       after_unk = false;
     } else if (!byte_ids_.empty() && std::all_of(bytes.begin(), bytes.end(), [&](char byte) {
                  return byte_id(byte) != kNone;

@@ -17,6 +17,7 @@ struct BpeOptions {
   bool byte_fallback = false;  // a character outside the vocabulary becomes the pieces <0xNN>
   bool fuse_unk = false;       // a run of unknown characters becomes one unknown
   bool ignore_merges = false;  // text that is a piece as a whole is that piece
+  std::string end_of_word_suffix = {};  // belongs to the last character's piece, e.g. "</w>"
 };
 
 class Bpe {
@@ -47,6 +48,8 @@ class Bpe {
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
   }
   const MergeResult* find_merge(int32_t left, int32_t right) const;
+  // The piece of one character, which may be the last of the text; -1 if there is none.
+  int32_t char_piece(std::string_view bytes, char32_t value, bool is_last) const;
   std::vector<Symbol> symbols_of(std::string_view text) const;
   void merge_all(std::vector<Symbol>& symbols) const;
 
@@ -57,6 +60,7 @@ class Bpe {
   int32_t unk_id_ = -1;
   bool fuse_unk_;
   bool ignore_merges_;
+  std::string end_of_word_suffix_;
 };
 
 }  // namespace omnigen::tokenizer

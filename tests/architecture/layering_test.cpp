@@ -57,6 +57,7 @@ std::vector<Door> doors() {
           {"Boost", std::regex("boost/.*"), {"config"}},
           {"spdlog", std::regex("spdlog/.*"), {"util"}},
           {"libvips", std::regex("vips/.*"), {"data"}},
+          {"GLib", std::regex("glib\\.h|glib/.*|gio/.*"), {"tokenizer"}},
           {"protobuf", std::regex("google/protobuf/.*|.*\\.pb\\.h"), {"io"}},
           {"OpenSSL", std::regex("openssl/.*"), {"util"}},
           {"xxHash", std::regex("xxhash\\.h"), {"util"}},

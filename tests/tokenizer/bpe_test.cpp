@@ -57,6 +57,14 @@ TEST(Bpe, RejectsAMergeOfUnknownPieces) {
   EXPECT_THROW(Bpe(letters(), {{"c", "a"}}, {}), util::DataError);  // "ca" is no piece
 }
 
+TEST(Bpe, LastCharacterBearsTheSuffix) {
+  const Bpe bpe({{"a", 0}, {"b", 1}, {"a</w>", 2}, {"b</w>", 3}, {"ab</w>", 4}, {"ab", 5}},
+                {{"a", "b</w>"}, {"a", "b"}}, {.end_of_word_suffix = "</w>"});
+  EXPECT_THAT(encode(bpe, "a"), ElementsAre(2));
+  EXPECT_THAT(encode(bpe, "ab"), ElementsAre(4));
+  EXPECT_THAT(encode(bpe, "aba"), ElementsAre(5, 2));
+}
+
 TEST(Bpe, EncodesLongTextInReasonableTime) {
   const Bpe bpe(letters(), {{"a", "b"}, {"a", "a"}}, {});
   EXPECT_EQ(encode(bpe, std::string(200'000, 'a')).size(), 100'000U);
