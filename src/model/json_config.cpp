@@ -36,6 +36,11 @@ bool JsonConfig::has(const std::string& key) const {
   return find(key) != nullptr;
 }
 
+bool JsonConfig::is_object(const std::string& key) const {
+  const json* value = find(key);
+  return value != nullptr && value->is_object();
+}
+
 int64_t JsonConfig::integer(const std::string& key, int64_t otherwise) const {
   const json* value = find(key);
   if (value == nullptr) return otherwise;

@@ -15,6 +15,7 @@ class JsonConfig {
   explicit JsonConfig(const std::filesystem::path& path);
 
   [[nodiscard]] bool has(const std::string& key) const;
+  [[nodiscard]] bool is_object(const std::string& key) const;
   [[nodiscard]] int64_t integer(const std::string& key, int64_t otherwise) const;
   [[nodiscard]] double number(const std::string& key, double otherwise) const;
   [[nodiscard]] bool boolean(const std::string& key, bool otherwise) const;

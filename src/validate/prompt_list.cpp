@@ -142,7 +142,7 @@ std::vector<PromptEntry> parse_prompt_library(const std::string& json, const std
 PromptList collect_prompts(const PromptSources& sources) {
   PromptList list;
   if (sources.unconditional) {
-    list.entries.push_back({"unconditional", "", std::nullopt});
+    list.entries.push_back({kUnconditional, "", std::nullopt});
     list.notices.push_back(
         "validation: \"unconditional\" is the empty prompt and shows no subject; "
         "validation_disable_unconditional leaves it out");

@@ -11,6 +11,8 @@
 
 namespace omnigen::validate {
 
+inline constexpr const char* kUnconditional = "unconditional";  // short name of the empty prompt
+
 struct PromptEntry {
   std::string short_name;  // in file names and tags
   std::string text;

@@ -292,6 +292,7 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"train/trainer", "end_to_end/train_test.cpp"},
     {"util/status_line", "util/progress_test.cpp"},
     {"util/version", "config/dump_test.cpp"},
+    {"validate/clip_tower", "validate/clip_model_golden_test.cpp"},
     {"validate/builtin_prompts", "validate/prompt_list_test.cpp"}};
 
 TEST(Tests, EverySourceHasATestOfItsName) {

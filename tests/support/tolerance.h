@@ -41,6 +41,9 @@ inline constexpr Tolerance kProdigyPlusDecay{"prodigy with decay, d grown", 2e-2
 inline constexpr Tolerance kProdigyPlusSlice{"prodigy s, bfloat16", 5e-2};
 inline constexpr Tolerance kNormalisedPixels{"normalised pixels", 1e-6};
 
+// Of 0 to 100, from picture and text: a resized pixel may differ by 1.
+inline constexpr double kClipScore = 0.05;
+
 // Differences of 8-bit pixels: the largest, and the mean over an image.
 struct PixelTolerance {
   const char* kind;

@@ -8,6 +8,7 @@
 #include "io/atomic_file.h"
 #include "support/temp_dir.h"
 #include "util/error.h"
+#include "validate/render_plan.h"
 
 namespace omnigen::validate {
 namespace {
@@ -46,6 +47,21 @@ TEST(PromptList, OrderIsEmptyLibraryMain) {
   EXPECT_EQ(list.entries[0].text, "");
   EXPECT_EQ(list.entries[3].text, "A cat");
   EXPECT_THAT(list.notices, ElementsAre(HasSubstr("validation_disable_unconditional")));
+}
+
+TEST(PromptList, QuickstartsLibraryIsRenderedAtEveryResolution) {
+  PromptSources sources;
+  sources.user_library =
+      std::string(OMNIGEN_SOURCE_DIR) + "/tests/config/reference_run/user_prompt_library.json";
+  sources.primary = "A photo-realistic image of a cat";
+  const auto list = collect_prompts(sources);
+  EXPECT_EQ(list.entries.size(), 15U + 2U);
+  EXPECT_THAT(list.warnings, ElementsAre(HasSubstr("10 of 15 entries contain the placeholder")));
+  ValidateOptions options;
+  for (const PromptEntry& entry : list.entries)
+    options.prompts.push_back({entry.short_name, "", {}, {}});
+  options.resolutions = {{1024, 1024}, {1280, 768}};
+  EXPECT_EQ(plan_items(options).size(), 2U * 17U);
 }
 
 TEST(PromptList, EachPartCanBeLeftOut) {
