@@ -1,0 +1,87 @@
+#include "validate/paired_difference.h"
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace omnigen::validate {
+namespace {
+
+constexpr double kConfidence = 0.95;
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// Probability that |t| stays below `t`: a finite sum in powers of cos θ, tan θ = t/√ν.
+double probability_below(double t, int64_t degrees) {
+  const double theta = std::atan(t / std::sqrt(static_cast<double>(degrees)));
+  const double cosine = std::cos(theta);
+  const bool odd = degrees % 2 == 1;
+  double term = odd ? cosine : 1.0;
+  double sum = odd && degrees == 1 ? 0.0 : term;
+  for (int64_t k = odd ? 3 : 2; k <= degrees - 2; k += 2) {
+    term *= cosine * cosine * static_cast<double>(k - 1) / static_cast<double>(k);
+    sum += term;
+  }
+  return odd ? 2.0 / std::numbers::pi * (theta + std::sin(theta) * sum) : std::sin(theta) * sum;
+}
+
+}  // namespace
+
+double student_t_quantile(double probability, int64_t degrees) {
+  TORCH_CHECK(probability > 0 && probability < 1 && degrees >= 1, "student_t_quantile(",
+              probability, ", ", degrees, ")");
+  double low = 0.0;
+  double high = 1.0;
+  while (probability_below(high, degrees) < probability) high *= 2;
+  constexpr int kHalvings = 80;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = (low + high) / 2;
+    (probability_below(middle, degrees) < probability ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+PairedDifference paired_difference(const std::vector<std::vector<double>>& base,
+                                   const std::vector<std::vector<double>>& other) {
+  TORCH_CHECK(!base.empty() && base.size() == other.size(), "paired_difference: ", base.size(),
+              " and ", other.size(), " images");
+  std::vector<double> by_image;
+  std::vector<double> by_loss;
+  for (size_t image = 0; image < base.size(); ++image) {
+    TORCH_CHECK(!base[image].empty() && base[image].size() == other[image].size(),
+                "paired_difference: ", base[image].size(), " and ", other[image].size(), " times");
+    for (size_t k = 0; k < base[image].size(); ++k) {
+      by_loss.push_back(base[image][k] - other[image][k]);
+    }
+    by_image.push_back(mean_of(base[image]) - mean_of(other[image]));
+  }
+  PairedDifference difference;
+  difference.over_images = by_image.size() >= kFewestImages;
+  const std::vector<double>& items = difference.over_images ? by_image : by_loss;
+  difference.num_items = items.size();
+  difference.mean = mean_of(items);
+  if (items.size() < 2) return difference;
+  double squares = 0.0;
+  for (const double item : items) squares += (item - difference.mean) * (item - difference.mean);
+  const auto n = static_cast<double>(items.size());
+  difference.interval =
+      student_t_quantile(kConfidence, std::ssize(items) - 1) * std::sqrt(squares / (n - 1) / n);
+  return difference;
+}
+
+std::string difference_text(const PairedDifference& difference) {
+  std::string text =
+      fmt::format("{} than the untouched model by {:.4f}", difference.mean < 0 ? "worse" : "better",
+                  std::abs(difference.mean));
+  if (!difference.interval) return text;
+  return text + fmt::format(" +- {:.4f} (95 %, paired over {} {})", *difference.interval,
+                            difference.num_items,
+                            difference.over_images ? "images" : "losses of few images");
+}
+
+}  // namespace omnigen::validate
