@@ -30,39 +30,70 @@ void check_key(const std::string& key) {
                   key, key.size(), kLongestKey));
 }
 
-VImage with_text(const Image& image, const std::map<std::string, std::string>& text) {
-  VImage out = VImage::new_from_memory(const_cast<uint8_t*>(image.pixels.data()),  // read only
-                                       image.pixels.size(), static_cast<int>(image.width),
-                                       static_cast<int>(image.height), kChannels, VIPS_FORMAT_UCHAR)
-                   .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
-  int number = 0;
-  for (const auto& [key, value] : text) {
-    out.set(fmt::format("{}{}-{}", kCommentPrefix, number++, key).c_str(), value.c_str());
-  }
-  return out;
+VImage pixels_of(const Image& image) {
+  return VImage::new_from_memory(const_cast<uint8_t*>(image.pixels.data()),  // read only
+                                 image.pixels.size(), static_cast<int>(image.width),
+                                 static_cast<int>(image.height), kChannels, VIPS_FORMAT_UCHAR)
+      .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
 }
 
-}  // namespace
+VImage with_text(VImage pixels, const std::map<std::string, std::string>& text) {
+  int number = 0;
+  for (const auto& [key, value] : text) {
+    pixels.set(fmt::format("{}{}-{}", kCommentPrefix, number++, key).c_str(), value.c_str());
+  }
+  return pixels;
+}
 
-std::string encode_png(const Image& image, const std::map<std::string, std::string>& text) {
+// `save` gives the blob that libvips has written.
+template <class Save>
+std::string encode(const Image& image, const char* format, const Save& save) {
   TORCH_CHECK(image.width > 0 && image.height > 0 &&
                   std::ssize(image.pixels) == image.width * image.height * kChannels,
-              "encode_png: ", image.width, "x", image.height, " image of ", image.pixels.size(),
-              " bytes");
-  for (const auto& [key, value] : text) check_key(key);
+              "encode ", format, ": ", image.width, "x", image.height, " image of ",
+              image.pixels.size(), " bytes");
   try {
     return run_vips([&] {
-      const Blob blob(
-          with_text(image, text).pngsave_buffer(VImage::option()->set("compression", kCompression)),
-          [](VipsBlob* owned) { vips_area_unref(VIPS_AREA(owned)); });
+      const Blob blob(save(pixels_of(image)),
+                      [](VipsBlob* owned) { vips_area_unref(VIPS_AREA(owned)); });
       size_t num_bytes = 0;
       const void* bytes = vips_blob_get(blob.get(), &num_bytes);
       return std::string(static_cast<const char*>(bytes), num_bytes);
     });
   } catch (const VipsError& error) {
-    throw util::DataError(fmt::format("a {}x{} image cannot be encoded as PNG: {}", image.width,
-                                      image.height, error.what()));
+    throw util::DataError(fmt::format("a {}x{} image cannot be encoded as {}: {}", image.width,
+                                      image.height, format, error.what()));
   }
+}
+
+}  // namespace
+
+std::string encode_png(const Image& image, const std::map<std::string, std::string>& text) {
+  for (const auto& [key, value] : text) check_key(key);
+  return encode(image, "PNG", [&](const VImage& pixels) {
+    return with_text(pixels, text)
+        .pngsave_buffer(VImage::option()->set("compression", kCompression));
+  });
+}
+
+std::string encode_image(const Image& image, const std::string& format, int64_t quality,
+                         const std::map<std::string, std::string>& text) {
+  if (format == "png") return encode_png(image, text);
+  const auto with_quality = [&] { return VImage::option()->set("Q", static_cast<int>(quality)); };
+  if (format == "jpeg") {
+    return encode(image, "JPEG",
+                  [&](const VImage& pixels) { return pixels.jpegsave_buffer(with_quality()); });
+  }
+  if (format == "webp") {
+    return encode(image, "WebP",
+                  [&](const VImage& pixels) { return pixels.webpsave_buffer(with_quality()); });
+  }
+  throw util::ConfigError(
+      fmt::format("image format \"{}\" is unknown; write png, jpeg or webp", format));
+}
+
+std::string image_extension(const std::string& format) {
+  return format == "jpeg" ? ".jpg" : "." + format;
 }
 
 std::map<std::string, std::string> read_png_text(std::string_view png) {

@@ -167,6 +167,10 @@ std::string precision_text(const config::ModelConfig& config) {
              : fmt::format("{}, {} weights", dtype, config.base_model_precision);
 }
 
+std::string base_weights_id(const config::ModelConfig& config) {
+  return fmt::format("{}, {}", weights_id(model_folder(config)), precision_text(config));
+}
+
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device) {
   return {config.vae_dtype == "fp32" ? at::kFloat : at::kBFloat16, device};
 }
@@ -238,11 +242,12 @@ validate::ValidateOptions validate_options(const config::LoadResult& loaded,
   options.ema = ema_validation(loaded.config);
   options.single_rank = validate.validation_multigpu == "single-gpu";
   options.save_unstitched = validate.validation_save_unstitched;
+  options.image_format = validate.validation_image_format;
+  options.image_quality = validate.validation_image_quality;
   options.autoencoder = {loaded.config.model.vae_enable_tiling,
                          loaded.config.model.vae_enable_slicing};
   options.output_dir = loaded.config.train.output_dir;
-  options.base_weights_id = fmt::format("{}, {}", weights_id(model_folder(loaded.config.model)),
-                                        precision_text(loaded.config.model));
+  options.base_weights_id = base_weights_id(loaded.config.model);
   if (log) {
     log_all(list.notices, list.warnings);
     log_all(resolutions.notices, {});

@@ -51,6 +51,8 @@ std::filesystem::path model_folder(const config::ModelConfig& config);
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device);
 // What is computed in, for the log and checkpoints: "bf16", "bf16, int8-quanto weights".
 std::string precision_text(const config::ModelConfig& config);
+// Identifies the base model as it is computed with, without reading its weights.
+std::string base_weights_id(const config::ModelConfig& config);
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device);
 // `tokenizer/tokenizer.json` of the model folder. Errors: DataError listing the places tried.
 tokenizer::Tokenizer load_tokenizer(const std::filesystem::path& model_folder);

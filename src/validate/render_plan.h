@@ -30,6 +30,8 @@ struct ValidateOptions {
   bool single_rank = false;  // rank 0 renders alone
   bool save_unstitched = true;
   bool contact_sheet = true;
+  std::string image_format = "png";       // of the files; also "jpeg", "webp"
+  int64_t image_quality = 90;             // of the latter two
   model::AutoencoderOptions autoencoder;  // restored after a retry with tiling
   std::filesystem::path output_dir;
   std::string base_weights_id;  // benchmarks of other weights are rendered anew

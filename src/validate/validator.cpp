@@ -106,6 +106,24 @@ void Validator::render_benchmarks(const RenderModels& models) {
                               items.size(), items_.size(), watch.elapsed_s()));
 }
 
+std::vector<ValidationImage> Validator::benchmark_images() const {
+  std::vector<ValidationImage> images;
+  for (const RenderItem& item : items_) {
+    const std::string png = group_.is_root() ? benchmarks_.load(options_, item) : std::string();
+    if (png.empty()) continue;
+    ValidationImage image;
+    image.short_name = options_.prompts[item.prompt].short_name;
+    image.tag = image_tag(options_, item);
+    image.index = item.index;
+    image.width = item.resolution.width;
+    image.height = item.resolution.height;
+    image.prompt = options_.prompts[item.prompt].text;
+    image.unstitched_png = png;
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
 int64_t Validator::render_ema(int64_t step, const RenderModels& models, const EmaSwap& ema,
                               const Deliver& deliver) {
   const uint64_t before = weights_checksum(models);
@@ -192,17 +210,28 @@ ValidationImage Validator::finish(int64_t step, const RenderItem& item, const Pa
                            data::encode_png(picture, description),
                            picture.width,
                            picture.height,
-                           folder / (stem + ".png"),
+                           folder / (stem + data::image_extension(options_.image_format)),
                            prompt.text,
                            parts.checkpoint};
-  io::write_atomically(image.path, image.png);
+  io::write_atomically(image.path, as_file(image.png, picture));
   if (options_.save_unstitched) {
-    io::write_atomically(folder / "unstitched" / (stem + ".png"), parts.checkpoint);
-    if (!parts.ema.empty()) {
-      io::write_atomically(folder / "unstitched" / (stem + "_ema.png"), parts.ema);
-    }
+    save_part(stem, parts.checkpoint, pixels.checkpoint);
+    if (!parts.ema.empty()) save_part(stem + "_ema", parts.ema, pixels.ema);
   }
   return image;
+}
+
+std::string Validator::as_file(const std::string& png, const data::Image& image) const {
+  return options_.image_format == "png"
+             ? png
+             : data::encode_image(image, options_.image_format, options_.image_quality);
+}
+
+void Validator::save_part(const std::string& stem, const std::string& png,
+                          const data::Image& image) const {
+  io::write_atomically(options_.output_dir / kImageFolder / "unstitched" /
+                           (stem + data::image_extension(options_.image_format)),
+                       as_file(png, image));
 }
 
 void Validator::save_contact_sheet(int64_t step, const std::vector<ValidationImage>& images) const {
@@ -225,9 +254,10 @@ void Validator::save_contact_sheet(int64_t step, const std::vector<ValidationIma
   const auto sheet =
       contact_sheet(fmt::format("validation at step {}", step), columns, rows, kThumbnail);
   try {
-    io::write_atomically(
-        options_.output_dir / kImageFolder / fmt::format("step_{}_contact_sheet.png", step),
-        data::encode_png(sheet));
+    io::write_atomically(options_.output_dir / kImageFolder /
+                             fmt::format("step_{}_contact_sheet{}", step,
+                                         data::image_extension(options_.image_format)),
+                         data::encode_image(sheet, options_.image_format, options_.image_quality));
   } catch (const util::Error& error) {
     util::log::error(error.what());
   }

@@ -1,10 +1,11 @@
 // Validation images: rendered over the ranks, compared with the untouched model, saved by rank 0.
 //
 //   <output_dir>/benchmarks/base_model/<short name>_<W>x<H>.png
-//   <output_dir>/validation_images/step_<N>_<short name>_<index>_<W>x<H>.png    benchmark | live [|
-//   EMA] <output_dir>/validation_images/unstitched/…                                 each part
-//   alone <output_dir>/validation_images/step_<N>_contact_sheet.png                   all of them,
-//   small
+//   <output_dir>/validation_images/step_<N>_<short name>_<index>_<W>x<H>.<format>
+//   <output_dir>/validation_images/unstitched/…
+//   <output_dir>/validation_images/step_<N>_contact_sheet.<format>
+//
+// Benchmark | live [| EMA]; each part alone; all of them, small.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "comm/process_group.h"
+#include "data/image.h"
 #include "validate/benchmark_store.h"
 #include "validate/image_renderer.h"
 #include "validate/render_plan.h"
@@ -33,7 +35,7 @@ struct ValidationImage {
   int64_t index = 0;
   int64_t width = 0;  // of one part
   int64_t height = 0;
-  std::string png;  // the stitched picture, as saved
+  std::string png;  // the stitched picture
   int64_t picture_width = 0;
   int64_t picture_height = 0;
   std::filesystem::path path;
@@ -61,6 +63,9 @@ class Validator {
   // its file included, is logged and that image left out.
   ValidationResult run(int64_t step, const RenderModels& models, const EmaSwap& ema = {});
 
+  // Those of render_benchmarks() that there are; on rank 0 only.
+  [[nodiscard]] std::vector<ValidationImage> benchmark_images() const;
+
   [[nodiscard]] const ValidateOptions& options() const { return options_; }
 
  private:
@@ -73,6 +78,9 @@ class Validator {
   int64_t render_ema(int64_t step, const RenderModels& models, const EmaSwap& ema,
                      const Deliver& deliver);
   ValidationImage finish(int64_t step, const RenderItem& item, const Parts& parts);
+  // A picture in the format of files.
+  [[nodiscard]] std::string as_file(const std::string& png, const data::Image& image) const;
+  void save_part(const std::string& stem, const std::string& png, const data::Image& image) const;
   void save_contact_sheet(int64_t step, const std::vector<ValidationImage>& images) const;
   void notice_no_change(int64_t step);
 
