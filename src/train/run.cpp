@@ -173,8 +173,10 @@ void Run::attach(const std::string& checkpoint) {
     for (const std::string& notice : adapters_->notices()) util::log::info(notice);
   }
   if (!config_.adapter.init_lora.empty()) {
-    adapters_->load_state_dict(adapter::read_adapter(config_.adapter.init_lora),
-                               config_.adapter.init_lora);
+    const std::string& file = config_.adapter.init_lora;
+    for (const std::string& notice : adapters_->init_from(adapter::read_adapter(file), file)) {
+      if (is_root()) util::log::info(notice);
+    }
   }
   if (config_.model.gradient_checkpointing) {
     transformer_->set_gradient_checkpointing(true, [this](int64_t block) {

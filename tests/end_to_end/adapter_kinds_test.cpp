@@ -1,8 +1,10 @@
-// Standard LoRA, and quantised base models: trained on two ranks, resumed bit for bit.
+// Other shapes of LoKr, standard LoRA, and quantised base models: trained on two ranks, resumed bit
+// for bit.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "end_to_end/workspace.h"
+#include "io/atomic_file.h"
 #include "io/safetensors_reader.h"
 #include "util/hash.h"
 
@@ -10,6 +12,7 @@ namespace omnigen::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
@@ -79,6 +82,25 @@ TEST(Lora, WithDropoutIsTheSameRunAtAnyNumberOfRanks) {
   }
   workspace.config["lora_dropout"] = 0.0;
   EXPECT_NE(train("undropped", 1, 1, 4).at(4).at("train_loss"), expected.at(4).at("train_loss"));
+}
+
+TEST(Lokr, StartsFromWhatFitsOfAFileOfAnotherShape) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  ASSERT_EQ(workspace.train("first", 1, {"--max_train_steps=2"}).exit_code, 0);
+  const fs::path file = workspace.path("lycoris_config.json");
+  auto lycoris = nlohmann::json::parse(io::read_file(file));
+  lycoris["apply_preset"]["module_algo_map"]["FeedForward"]["factor"] = 4;
+  io::write_atomically(file, lycoris.dump());
+  const Outcome refused = workspace.train("first", 1, {"--max_train_steps=3"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.output, AllOf(HasSubstr("use init_lora to start from its weights where"),
+                                    HasSubstr("[C44]")));
+  const Outcome taken = workspace.train(
+      "second", 2, {"--max_train_steps=1", "--init_lora=" + workspace.output("first").string()});
+  EXPECT_EQ(taken.exit_code, 0) << taken.output;
+  EXPECT_THAT(taken.output,
+              AllOf(HasSubstr("8 of 12 modules taken"), HasSubstr("4 modules start afresh")));
 }
 
 TEST(Lora, StartsFromAFileAndRefusesAnotherKindOfCheckpoint) {
