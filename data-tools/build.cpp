@@ -110,6 +110,7 @@ int run_build(comm::Job& job, const Arguments& arguments) {
   comm::ProcessGroup& group = job.group();
   const config::LoadResult loaded = load_everywhere(group, arguments);
   const config::Config& config = loaded.config;
+  util::log::set_level(config.log.log_level);
   const bool plan_only = group.any(loaded.own.contains("plan"));
   const comm::GroupOptions device_options = {
       .device = config.model.device,

@@ -87,6 +87,9 @@ The file is the one of `--config` (a file or a folder), else of `CONFIG_PATH`, e
 `config.json` in the current folder, else `config/config.json`. A relative path in it is looked for in the
 current folder, then in the folder of the configuration, then there by its base name.
 
+`OMNIGEN_LOG_LEVEL` or `SIMPLETUNER_LOG_LEVEL` in the environment stand for `log_level` where that is not
+given.
+
 Every mistake is reported at once and nothing is started. `<output_dir>/simpletuner_config.json` holds every
 key as the run used it, and the files it names; that file alone repeats the run.
 )";

@@ -1,5 +1,7 @@
 #include "config/load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/assign_keys.h"
@@ -8,6 +10,7 @@
 #include "config/named_files.h"
 #include "config/rules.h"
 #include "config/source.h"
+#include "config/text.h"
 #include "util/error.h"
 
 namespace omnigen::config {
@@ -28,6 +31,27 @@ void write_back(const std::vector<DatasetConfig>& datasets, Json* entries) {
         entry["caption_filter_list"] = dataset.caption_filter_list;
       }
     }
+  }
+}
+
+// The environment's word where the key is not given.
+void take_log_level(const Json& given, const Environment& environment, Config* config,
+                    Messages* messages) {
+  if (is_given(given, "log_level")) return;
+  for (const char* name : {"OMNIGEN_LOG_LEVEL", "SIMPLETUNER_LOG_LEVEL"}) {
+    const char* value = environment(name);
+    if (value == nullptr || *value == '\0') continue;
+    std::string level = lower(value);
+    if (level == "warn") level = "warning";
+    if (level == "critical") level = "error";
+    const auto& levels = {"debug", "info", "warning", "error"};
+    if (std::find(levels.begin(), levels.end(), level) != levels.end()) {
+      config->log.log_level = level;
+    } else {
+      messages->warn(name, fmt::format("\"{}\" is none of debug, info, warning, error", value),
+                     "1.7");
+    }
+    return;
   }
 }
 
@@ -65,6 +89,7 @@ LoadResult load(const std::vector<std::string>& args, const LoadOptions& options
   Config& config = result.config;
   messages.notice(source.summary(), "1.1");
   assign_keys(source.values, &config, &messages);
+  take_log_level(source.values, options.environment, &config, &messages);
   settle(source.values, &config, &messages);
   locate_paths(source.dir(), &config, &messages);
 

@@ -154,6 +154,7 @@ struct OmniGenTransformer::Impl {
   std::vector<std::pair<std::string, at::Tensor>> named;
   StageObserver observer;
   bool checkpointing = false;
+  size_t checkpointing_interval = 1;
   ParametersOf parameters_of;
 };
 
@@ -234,7 +235,8 @@ nn::RotaryAngles OmniGenTransformer::Impl::angles(const PackedLayout& layout) co
 Stream OmniGenTransformer::Impl::run_block(size_t index, const Stream& in,
                                            const BlockContext& context) const {
   const TransformerBlock& block = blocks[index];
-  if (!checkpointing || !at::GradMode::is_enabled()) return block.forward(in, context);
+  const bool recomputed = checkpointing && index % checkpointing_interval == 0;
+  if (!recomputed || !at::GradMode::is_enabled()) return block.forward(in, context);
   // The context is copied: backward recomputes after this call has returned.
   const auto segment = [&block, spans = context.spans, keys = context.key_angles,
                         queries = context.query_angles,
@@ -325,8 +327,10 @@ void OmniGenTransformer::set_stage_observer(StageObserver observer) {
   impl_->observer = std::move(observer);
 }
 
-void OmniGenTransformer::set_gradient_checkpointing(bool enabled, ParametersOf parameters_of) {
+void OmniGenTransformer::set_gradient_checkpointing(bool enabled, ParametersOf parameters_of,
+                                                    int64_t interval) {
   impl_->checkpointing = enabled;
+  impl_->checkpointing_interval = static_cast<size_t>(interval);
   impl_->parameters_of = std::move(parameters_of);
 }
 

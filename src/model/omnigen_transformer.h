@@ -46,9 +46,11 @@ class OmniGenTransformer {
   using StageObserver = std::function<void(const std::string& name, const at::Tensor& value)>;
   void set_stage_observer(StageObserver observer);
 
-  // Recompute every block in backward; `parameters_of(block)` are the trained leaves that it uses.
+  // Recompute every `interval`-th block in backward; `parameters_of(block)` are the trained leaves
+  // that it uses.
   void set_gradient_checkpointing(
-      bool enabled, std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
+      bool enabled, std::function<std::vector<at::Tensor>(int64_t block)> parameters_of,
+      int64_t interval = 1);
 
   [[nodiscard]] const TransformerConfig& config() const;
   // Every weight by diffusers name, in the order of definition; the positional table excluded.

@@ -163,14 +163,16 @@ void CheckpointStore::verify(const fs::path& checkpoint) {
   }
 }
 
-std::optional<fs::path> CheckpointStore::latest() const {
+std::optional<fs::path> CheckpointStore::latest(bool delete_damaged) const {
   auto candidates = list();
   for (auto path = candidates.rbegin(); path != candidates.rend(); ++path) {
     try {
       verify(*path);
       return *path;
     } catch (const util::DataError& error) {
-      util::log::warn(fmt::format("passing over {}: {}", path->filename().string(), error.what()));
+      util::log::warn(fmt::format("{} {}: {}", delete_damaged ? "deleting" : "passing over",
+                                  path->filename().string(), error.what()));
+      if (delete_damaged) fs::remove_all(*path);
     }
   }
   return std::nullopt;

@@ -43,8 +43,9 @@ class CheckpointStore {
   std::filesystem::path save(int64_t step, const CheckpointContents& contents,
                              bool rolling = false);
 
-  // The newest complete and undamaged one; passes over damaged ones with a warning that says why.
-  [[nodiscard]] std::optional<std::filesystem::path> latest() const;
+  // The newest complete and undamaged one; passes over damaged ones with a warning that says why,
+  // and deletes them where wanted.
+  [[nodiscard]] std::optional<std::filesystem::path> latest(bool delete_damaged = false) const;
   // A checkpoint by name or path, its last component looked up in output_dir.
   // Errors: DataError listing what is there, or saying what is damaged.
   [[nodiscard]] std::filesystem::path named(const std::string& name) const;

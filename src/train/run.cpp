@@ -96,7 +96,7 @@ std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& g
   if (group.is_root() && !off) {
     const CheckpointStore store(train.output_dir, {});
     if (train.resume_from_checkpoint == "latest") {
-      const auto latest = store.latest();
+      const auto latest = store.latest(train.delete_invalid_checkpoints);
       if (latest) found = latest->string();
     } else {
       found = store.named(train.resume_from_checkpoint).string();
@@ -179,9 +179,12 @@ void Run::attach(const std::string& checkpoint) {
     }
   }
   if (config_.model.gradient_checkpointing) {
-    transformer_->set_gradient_checkpointing(true, [this](int64_t block) {
-      return adapters_->parameters_below(fmt::format("layers.{}.", block));
-    });
+    transformer_->set_gradient_checkpointing(
+        true,
+        [this](int64_t block) {
+          return adapters_->parameters_below(fmt::format("layers.{}.", block));
+        },
+        config_.model.gradient_checkpointing_interval.value_or(1));
   }
   if (config_.optim.reset_optimizer && !checkpoint.empty()) {  // its state begins at these weights
     load_weights(load_checkpoint(checkpoint), checkpoint, *adapters_);
@@ -305,6 +308,8 @@ config::LoadResult load_on_root(const std::vector<std::string>& args, comm::Proc
 
 int run_training(const config::LoadResult& loaded, comm::Job& job) {
   const config::Config& config = loaded.config;
+  util::log::set_level(config.log.log_level);
+  allow_tf32(!config.model.disable_tf32);
   if (config.model.torch_num_threads > 0)
     at::set_num_threads(static_cast<int>(config.model.torch_num_threads));
   job.watchdog().set_limits({static_cast<double>(config.comm.startup_timeout_seconds),

@@ -1,5 +1,6 @@
 #include "train/run_setup.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
@@ -173,6 +174,11 @@ std::string base_weights_id(const config::ModelConfig& config) {
 
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device) {
   return {config.vae_dtype == "fp32" ? at::kFloat : at::kBFloat16, device};
+}
+
+void allow_tf32(bool allowed) {
+  at::globalContext().setAllowTF32CuBLAS(allowed);
+  at::globalContext().setAllowTF32CuDNN(allowed);
 }
 
 tokenizer::Tokenizer load_tokenizer(const fs::path& model_folder) {

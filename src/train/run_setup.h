@@ -54,6 +54,8 @@ std::string precision_text(const config::ModelConfig& config);
 // Identifies the base model as it is computed with, without reading its weights.
 std::string base_weights_id(const config::ModelConfig& config);
 model::Placement vae_placement(const config::ModelConfig& config, at::Device device);
+// Whether float32 matrices are multiplied as TF32 on a GPU.
+void allow_tf32(bool allowed);
 // `tokenizer/tokenizer.json` of the model folder. Errors: DataError listing the places tried.
 tokenizer::Tokenizer load_tokenizer(const std::filesystem::path& model_folder);
 std::vector<int64_t> prompt_ids(const tokenizer::Tokenizer& tokenizer, const std::string& text);

@@ -20,6 +20,7 @@ constexpr std::array kSignals = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 volatile std::sig_atomic_t g_stop = 0;
 volatile std::sig_atomic_t g_validate = 0;
 volatile std::sig_atomic_t g_interrupts = 0;
+volatile std::sig_atomic_t g_term_grace_s = 0;
 volatile time_t g_first_interrupt = 0;
 std::array<char, 256> g_farewell{};
 volatile std::sig_atomic_t g_farewell_size = 0;
@@ -35,6 +36,7 @@ void on_signal(int signal) {
       break;
     case SIGTERM:
       note(static_cast<int>(StopRequest::kTerminate));
+      if (g_term_grace_s > 0) ::alarm(static_cast<unsigned>(g_term_grace_s));
       break;
     case SIGUSR2:
       g_validate = 1;
@@ -51,6 +53,11 @@ void on_signal(int signal) {
       note(static_cast<int>(StopRequest::kInterrupt));
     }
   }
+}
+
+// An unfinished checkpoint keeps its temporary name and is never used.
+void on_alarm(int /*signal*/) {
+  ::_exit(util::kExitTerminated);
 }
 
 void listen_to(int signal) {
@@ -81,7 +88,10 @@ void keep_early_notices() {
   listen_to(SIGUSR2);
 }
 
-StopSignal::StopSignal(std::filesystem::path output_dir) : output_dir_(std::move(output_dir)) {
+StopSignal::StopSignal(std::filesystem::path output_dir, int64_t term_grace_s)
+    : output_dir_(std::move(output_dir)) {
+  g_term_grace_s = static_cast<std::sig_atomic_t>(term_grace_s);
+  std::signal(SIGALRM, on_alarm);
   name_last_checkpoint("");
   for (const int signal : kSignals) listen_to(signal);
 }
@@ -91,6 +101,11 @@ StopSignal::~StopSignal() {
   g_stop = 0;
   g_validate = 0;
   g_interrupts = 0;
+  saved();
+}
+
+void StopSignal::saved() {
+  ::alarm(0);
 }
 
 void StopSignal::read_trigger_files() {

@@ -4,6 +4,7 @@
 // all of them at the same step.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -33,11 +34,14 @@ void name_last_checkpoint(const std::string& name);
 // output_dir: `save`, `save_quit` or `stop`, `validate`; read by rank 0 once a second, and removed.
 class StopSignal {
  public:
-  explicit StopSignal(std::filesystem::path output_dir);
+  // `term_grace_s`: how long after SIGTERM this process may live; 0: as long as it needs.
+  explicit StopSignal(std::filesystem::path output_dir, int64_t term_grace_s = 0);
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
+  // The checkpoint is complete: the grace no longer runs out.
+  static void saved();
   // What any rank was asked since the last call. Collective.
   Requests poll(comm::ProcessGroup& group);
 

@@ -49,7 +49,7 @@ std::string first_names(const std::vector<std::string>& names) {
 Trainer::Trainer(Parts parts)
     : parts_(std::move(parts)),
       store_(parts_.config.train.output_dir, limits_of(parts_.config.train)),
-      signals_(parts_.config.train.output_dir) {}
+      signals_(parts_.config.train.output_dir, parts_.config.train.term_grace_seconds) {}
 
 RunProgress Trainer::progress() const {
   const int64_t done = parts_.state.step - start_step_;
@@ -183,6 +183,7 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
   }
   parts_.metrics.log(step, values);
   if (parts_.config.log.print_filenames) parts_.metrics.samples(step, names_of(batch));
+  if (step % parts_.config.log.log_interval != 0 && step != parts_.plan.total_steps) return;
   bar_->update(step, fmt::format("epoch {} | loss {:.4f} | {} {:.2e} | lr {:.2e} | data {:.0f} %",
                                  parts_.state.cursor.epoch + 1, result.loss,
                                  by_value ? "gradmax" : "gradnorm", result.gradient, rate,
@@ -223,6 +224,7 @@ void Trainer::save(bool rolling) {
 
 int Trainer::stop(StopRequest request) {
   save();
+  signals_.saved();
   bar_->finish();
   int code = util::kExitDone;
   std::string state = "stopped";

@@ -288,7 +288,6 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"train/measure", "end_to_end/train_test.cpp"},
     {"train/run", "end_to_end/train_test.cpp"},
     {"train/run_checkpoint", "end_to_end/resume_test.cpp"},
-    {"train/run_setup", "end_to_end/train_test.cpp"},
     {"train/trainer", "end_to_end/train_test.cpp"},
     {"util/status_line", "util/progress_test.cpp"},
     {"util/version", "config/dump_test.cpp"},

@@ -42,6 +42,21 @@ TEST(Mistakes, ALibraryMayBeGivenWithItsDashes) {
   EXPECT_EQ(folder.load().config.validate.user_prompt_library, "{\"a\":\"b\"}");
 }
 
+TEST(Mistakes, TheLogLevelMayComeFromTheEnvironment) {
+  const ConfigFolder folder;
+  static_cast<void>(folder.load());
+  LoadOptions options;
+  options.environment = [](const char* name) {
+    return std::string(name) == "SIMPLETUNER_LOG_LEVEL" ? "WARN" : nullptr;
+  };
+  EXPECT_EQ(load({}, options).config.log.log_level, "warning");
+  EXPECT_EQ(load({"--log_level=debug"}, options).config.log.log_level, "debug");
+  options.environment = [](const char* name) {
+    return std::string(name) == "OMNIGEN_LOG_LEVEL" ? "loud" : nullptr;
+  };
+  EXPECT_THAT(joined(load({}, options).warnings), HasSubstr("\"loud\" is none of debug"));
+}
+
 TEST(Mistakes, SkippedScansAreAList) {
   ConfigFolder folder;
   folder.datasets[0]["skip_file_discovery"] = "";

@@ -239,5 +239,32 @@ TEST(Checklist, AMalformedValidationSizeIsToldBeforeAnythingIsRead) {
   EXPECT_THAT(outcome.output, HasSubstr("cannot read \"1024*1024\"; write WIDTHxHEIGHT"));
 }
 
+TEST(Checklist, RecomputingBlocksChangesNoLoss) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  std::vector<nlohmann::json> losses;
+  for (const char* interval : {"0", "1", "2"}) {  // 0: nothing is recomputed
+    std::vector<std::string> arguments = {"--max_train_steps=3", "--gradient_checkpointing=false"};
+    if (*interval != '0') {
+      arguments = {"--max_train_steps=3", "--gradient_checkpointing=true",
+                   std::string("--gradient_checkpointing_interval=") + interval};
+    }
+    ASSERT_EQ(workspace.train(interval, 1, arguments).exit_code, 0);
+    losses.push_back(workspace.metrics(interval).at(3).at("train_loss"));
+  }
+  EXPECT_EQ(losses[1], losses[0]);
+  EXPECT_EQ(losses[2], losses[0]);
+}
+
+TEST(Checklist, TheLogSaysWhatItsLevelAsksFor) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome quiet = workspace.train("quiet", 1, {"--max_train_steps=2", "--log_level=warning"});
+  EXPECT_EQ(quiet.exit_code, 0);
+  EXPECT_THAT(quiet.output, ::testing::Not(HasSubstr("training complete")));
+  const Outcome usual = workspace.train("usual", 1, {"--max_train_steps=2", "--log_interval=2"});
+  EXPECT_THAT(usual.output, AllOf(HasSubstr("training complete"), HasSubstr("train 2/2")));
+}
+
 }  // namespace
 }  // namespace omnigen::test

@@ -147,6 +147,23 @@ std::map<std::string, at::Tensor> block_gradients(bool checkpointing) {
 }
 
 // The input of the first block is frozen in both.
+TEST(OmniGenTransformer, CheckpointingMayLeaveBlocksOut) {
+  auto weights = trained_blocks();
+  OmniGenTransformer transformer(tiny_config(), weights);
+  std::vector<int64_t> recomputed;
+  const auto note = [&](int64_t block) {
+    recomputed.push_back(block);
+    return std::vector<at::Tensor>{weights.begin()->second};
+  };
+  transformer.set_gradient_checkpointing(true, note);
+  static_cast<void>(transformer.forward(mixed_batch()));
+  EXPECT_EQ(recomputed, (std::vector<int64_t>{0, 1}));
+  recomputed.clear();
+  transformer.set_gradient_checkpointing(true, note, 2);
+  static_cast<void>(transformer.forward(mixed_batch()));
+  EXPECT_EQ(recomputed, (std::vector<int64_t>{0}));
+}
+
 TEST(OmniGenTransformer, CheckpointingGivesTheSameGradientsToTheLastBit) {
   const auto plain = block_gradients(false);
   const auto recomputed = block_gradients(true);

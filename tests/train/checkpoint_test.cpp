@@ -59,6 +59,17 @@ TEST(Checkpoint, SurvivesSaveAndLoadBitForBit) {
   EXPECT_EQ(loaded.training_state, expected.training_state);
 }
 
+TEST(Checkpoint, DeletesDamagedOnesWhereWanted) {
+  const test::TempDir dir;
+  CheckpointStore store(dir.path(), {0, 1});
+  for (const int64_t step : {5, 10}) store.save(step, make_contents());
+  std::filesystem::resize_file(dir / "checkpoint-10/optimizer.safetensors", 10);
+  EXPECT_EQ(store.latest()->filename(), "checkpoint-5");
+  EXPECT_TRUE(std::filesystem::exists(dir / "checkpoint-10"));
+  EXPECT_EQ(store.latest(true)->filename(), "checkpoint-5");
+  EXPECT_EQ(names(store.list()), std::vector<std::string>{"checkpoint-5"});
+}
+
 TEST(Checkpoint, KeepsTheNewestWithinTheLimit) {
   const test::TempDir dir;
   CheckpointStore store(dir.path(), {3, 1});

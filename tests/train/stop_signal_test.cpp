@@ -58,6 +58,28 @@ TEST(StopSignal, TheSecondInterruptEndsAtOnceAndNamesTheLastCheckpoint) {
               "stopped at once, no checkpoint; last: checkpoint-1000");
 }
 
+TEST(StopSignal, AfterItsGraceTheProcessEndsWithoutACheckpoint) {
+  const test::TempDir dir;
+  const auto outlive_the_grace = [&] {
+    const StopSignal signals(dir.path(), 1);
+    std::raise(SIGTERM);
+    std::this_thread::sleep_for(std::chrono::seconds(20));  // a checkpoint that takes too long
+  };
+  EXPECT_EXIT(outlive_the_grace(), ::testing::ExitedWithCode(143), "");
+}
+
+TEST(StopSignal, ACompleteCheckpointEndsTheGrace) {
+  const test::TempDir dir;
+  const auto save_in_time = [&] {
+    const StopSignal signals(dir.path(), 1);
+    std::raise(SIGTERM);
+    StopSignal::saved();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    std::_Exit(75);
+  };
+  EXPECT_EXIT(save_in_time(), ::testing::ExitedWithCode(75), "");
+}
+
 TEST(StopSignal, ValidationIsAskedForOnce) {
   const test::TempDir dir;
   comm::SingleGroup group;
