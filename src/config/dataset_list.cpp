@@ -8,8 +8,8 @@
 #include <set>
 
 #include "config/dataset_entry.h"
-#include "config/dataset_masks.h"
 #include "config/dataset_keys.h"
+#include "config/dataset_masks.h"
 #include "config/other_keys.h"
 #include "config/text.h"
 #include "config/value.h"

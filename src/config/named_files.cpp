@@ -135,6 +135,8 @@ void locate_paths(const fs::path& config_dir, Config* config, Messages* messages
   find("pretrained_model_name_or_path", &config->model.pretrained_model_name_or_path);
   find("pretrained_vae_model_name_or_path", &config->model.pretrained_vae_model_name_or_path);
   find("init_lora", &config->adapter.init_lora);
+  find("pretrained_evaluation_model_name_or_path",
+       &config->validate.pretrained_evaluation_model_name_or_path);
 }
 
 }  // namespace omnigen::config

@@ -70,6 +70,11 @@ void settle_rate(const Json& given, OptimConfig* optim, Messages* messages) {
   optim->lr_scale_sqrt = false;
 }
 
+bool evaluates_losses(const ValidateConfig& validate) {
+  const bool scheduled = validate.eval_steps_interval > 0 || validate.eval_epoch_interval > 0;
+  return scheduled && !validate.eval_loss_disable;
+}
+
 }  // namespace
 
 void settle(const Json& given, Config* config, Messages* messages) {
@@ -150,7 +155,8 @@ void check_data_rules(const Config& config, Messages* messages) {
 
 void check_validation_rules(const Json& given, const Config& config, Messages* messages) {
   const ValidateConfig& validate = config.validate;
-  const bool renders = !validate.validation_disable && validate.validation_step_interval > 0;
+  const bool renders = !validate.validation_disable && (validate.validation_step_interval > 0 ||
+                                                        validate.validation_epoch_interval > 0);
   if (renders && !is_given(given, "validation_guidance")) {
     messages->notice(
         fmt::format("validation_guidance not given, using {}; 2.5 to 3.0 suits OmniGen",
@@ -158,14 +164,15 @@ void check_validation_rules(const Json& given, const Config& config, Messages* m
         "M18");
   }
   const int64_t steps = config.train.max_train_steps;
-  if (renders && steps > 0 && validate.validation_step_interval > steps) {
+  if (renders && steps > 0 && validate.validation_step_interval > steps &&
+      validate.validation_epoch_interval == 0) {
     messages->notice(
         fmt::format("validation_step_interval={} is beyond max_train_steps={}: images only at "
                     "the end",
                     validate.validation_step_interval, steps),
         "C46");
   }
-  const bool evaluates = validate.eval_steps_interval > 0 && !validate.eval_loss_disable;
+  const bool evaluates = evaluates_losses(validate);
   if (evaluates && config.log.report_to == "none") {
     messages->notice(
         "evaluation losses go to the log and to metrics.jsonl, since report_to is none", "C32");
@@ -186,7 +193,7 @@ void check_evaluation_sets(const Config& config, const std::vector<DatasetConfig
                                 validate.eval_dataset_id, fmt::join(ids, ", ")),
                     "E50");
   }
-  const bool evaluates = validate.eval_steps_interval > 0 && !validate.eval_loss_disable;
+  const bool evaluates = evaluates_losses(validate);
   // A warning: the quickstart's own configuration has the interval beside a data-set file without
   // an evaluation set.
   if (evaluates && ids.empty()) {

@@ -12,6 +12,7 @@
 #include "model/omnigen_transformer.h"
 #include "train/data_doubts.h"
 #include "train/run.h"
+#include "train/run_services.h"
 #include "train/run_setup.h"
 #include "util/error.h"
 
@@ -209,6 +210,7 @@ int run_check(const std::vector<std::string>& args) {
   report.attempt([&] { report_adapter(loaded.config, report); });
   report_weights(loaded.config, report);
   report_validation(loaded, report);
+  report.attempt([&] { find_services(loaded); });
   return report.finish();
 }
 

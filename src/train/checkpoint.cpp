@@ -9,6 +9,7 @@
 #include "io/atomic_file.h"
 #include "io/safetensors_reader.h"
 #include "io/safetensors_writer.h"
+#include "train/best_checkpoint.h"
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/log.h"
@@ -27,9 +28,19 @@ constexpr const char* kEmaStateFile = "ema/ema_state.safetensors";
 constexpr const char* kStateFile = "training_state.json";
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kRollingSuffix = "-rolling";
+constexpr std::string_view kBestSuffix = "-best";
 
-bool is_rolling(const fs::path& path) {
-  return path.filename().string().ends_with(kRollingSuffix);
+std::string_view suffix_of(CheckpointKind kind) {
+  if (kind == CheckpointKind::kOrdinary) return "";
+  return kind == CheckpointKind::kRolling ? kRollingSuffix : kBestSuffix;
+}
+
+CheckpointKind kind_of(const fs::path& path) {
+  const std::string name = path.filename().string();
+  for (const auto kind : {CheckpointKind::kRolling, CheckpointKind::kBest}) {
+    if (name.ends_with(suffix_of(kind))) return kind;
+  }
+  return CheckpointKind::kOrdinary;
 }
 
 void write_contents(const fs::path& dir, const CheckpointContents& contents) {
@@ -84,7 +95,7 @@ TensorMap read_tensors(const fs::path& path) {
 std::optional<int64_t> checkpoint_step(const fs::path& path) {
   std::string name = path.filename().string();
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  if (is_rolling(path)) name.resize(name.size() - kRollingSuffix.size());
+  name.resize(name.size() - suffix_of(kind_of(path)).size());
   int64_t step = 0;
   const char* begin = name.data() + kPrefix.size();
   const char* end = name.data() + name.size();
@@ -108,8 +119,9 @@ std::vector<fs::path> CheckpointStore::list() const {
   return found;
 }
 
-fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents, bool rolling) {
-  const std::string name = fmt::format("{}{}{}", kPrefix, step, rolling ? kRollingSuffix : "");
+fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
+                               CheckpointKind kind) {
+  const std::string name = fmt::format("{}{}{}", kPrefix, step, suffix_of(kind));
   const fs::path dir = output_dir_ / name;
   const fs::path aside = output_dir_ / (name + ".tmp");
   fs::remove_all(aside);
@@ -127,20 +139,30 @@ fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
                                   error.what(),
                                   complete.empty() ? "none" : complete.back().filename().string()));
   }
-  apply_limit(rolling, dir);
+  if (kind != CheckpointKind::kBest) apply_limit(kind, dir);
   return dir;
 }
 
-void CheckpointStore::apply_limit(bool rolling, const fs::path& newest) const {
-  const int64_t limit = rolling ? limits_.rolling : limits_.ordinary;
+void CheckpointStore::apply_limit(CheckpointKind kind, const fs::path& newest) const {
+  const int64_t limit = kind == CheckpointKind::kRolling ? limits_.rolling : limits_.ordinary;
   if (limit <= 0) return;
+  const auto best = read_best_checkpoint(output_dir_);
   std::vector<fs::path> same_kind;
   for (const fs::path& path : list()) {
-    if (is_rolling(path) == rolling) same_kind.push_back(path);
+    if (kind_of(path) == kind) same_kind.push_back(path);
   }
   for (int64_t i = 0; i < std::ssize(same_kind) - limit; ++i) {
     const fs::path& oldest = same_kind[static_cast<size_t>(i)];
-    if (oldest != newest) fs::remove_all(oldest);
+    if (oldest == newest || (best && oldest.filename() == best->folder)) continue;
+    fs::remove_all(oldest);
+  }
+}
+
+void CheckpointStore::remove_superseded_best() const {
+  const auto best = read_best_checkpoint(output_dir_);
+  for (const fs::path& path : list()) {
+    const bool named = best && path.filename() == best->folder;
+    if (kind_of(path) == CheckpointKind::kBest && !named) fs::remove_all(path);
   }
 }
 

@@ -34,14 +34,21 @@ struct CheckpointLimits {
   int64_t rolling = 1;
 };
 
+// Of a folder, by its name: `checkpoint-<N>`, `…-rolling` (short-lived) and `…-best` (written
+// because nothing else was due when the evaluation loss was the lowest).
+enum class CheckpointKind { kOrdinary, kRolling, kBest };
+
 class CheckpointStore {
  public:
   CheckpointStore(std::filesystem::path output_dir, CheckpointLimits limits);
 
-  // Writes `checkpoint-<step>[-rolling]`, then deletes the oldest beyond the limit. Rank 0 only.
+  // Writes the folder, then deletes the oldest of its kind beyond the limit, but not the one that
+  // `checkpoint-best.json` names. Rank 0 only.
   // Errors: Error (disk full …); earlier checkpoints are untouched.
   std::filesystem::path save(int64_t step, const CheckpointContents& contents,
-                             bool rolling = false);
+                             CheckpointKind kind = CheckpointKind::kOrdinary);
+  // Deletes folders of kind kBest but the one that `checkpoint-best.json` names. Rank 0 only.
+  void remove_superseded_best() const;
 
   // The newest complete and undamaged one; passes over damaged ones with a warning that says why,
   // and deletes them where wanted.
@@ -56,7 +63,7 @@ class CheckpointStore {
   static void verify(const std::filesystem::path& checkpoint);
 
  private:
-  void apply_limit(bool rolling, const std::filesystem::path& newest) const;
+  void apply_limit(CheckpointKind kind, const std::filesystem::path& newest) const;
 
   std::filesystem::path output_dir_;
   CheckpointLimits limits_;

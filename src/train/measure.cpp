@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "cache/vae_identity.h"
+#include "data/image_decode.h"
 #include "optim/evaluation_mode.h"
 #include "train/run_setup.h"
 #include "util/log.h"
 #include "util/stopwatch.h"
-#include "validate/evaluator.h"
 
 namespace omnigen::train {
 
@@ -33,59 +33,61 @@ void Measure::release_autoencoder() {
   if (!parts_.config.model.keep_vae_loaded) autoencoder_.reset();
 }
 
-void Measure::render_benchmarks() {
+std::vector<validate::ClipScore> Measure::scores_of(
+    const std::vector<validate::ValidationImage>& images) const {
+  std::vector<validate::ClipScore> scores;
+  try {
+    validate::ClipScorer scorer(parts_.config.validate.pretrained_evaluation_model_name_or_path,
+                                parts_.device);
+    for (const validate::ValidationImage& image : images) {
+      const auto picture = data::decode_image(image.unstitched_png, image.short_name).image;
+      scores.push_back({image.short_name, scorer.score(picture, image.prompt)});
+    }
+  } catch (const c10::Error& error) {  // such as no memory left on the device
+    util::log::error(fmt::format("CLIP scores are left out: {}", error.what_without_backtrace()));
+  }
+  return scores;
+}
+
+void Measure::score(int64_t step, const std::vector<validate::ValidationImage>& images) {
+  if (parts_.config.validate.evaluation_type != "clip") return;
+  if (parts_.group.is_root()) {
+    const util::Stopwatch watch;
+    const auto series =
+        validate::clip_series(scores_of(images), parts_.config.validate.clip_include_unconditional);
+    if (!series.empty()) parts_.metrics.log(step, series);
+    if (series.contains("clip/mean")) {
+      util::log::info(fmt::format(
+          "CLIP score at step {}: mean {:.2f}, from {:.2f} to {:.2f} (of 100), {:.1f} s", step,
+          series.at("clip/mean"), series.at("clip/min"), series.at("clip/max"), watch.elapsed_s()));
+    }
+  }
+  parts_.group.barrier();
+}
+
+void Measure::render_benchmarks(bool log_scores) {
   if (!renders() || parts_.config.validate.disable_benchmark) return;
   validator_.render_benchmarks({parts_.transformer, autoencoder(), &parts_.adapters});
   release_autoencoder();
+  if (log_scores) score(0, validator_.benchmark_images());
 }
 
-void Measure::validate(int64_t step) {
-  if (!renders()) return;
+std::vector<validate::ValidationImage> Measure::validate(int64_t step) {
+  if (!renders()) return {};
   const optim::EvaluationMode evaluation(parts_.optimizer);
   validate::EmaSwap swap;
   if (parts_.ema != nullptr) {
     swap = {[this] { parts_.ema->enter(); }, [this] { parts_.ema->leave(); }};
   }
-  const auto result =
-      validator_.run(step, {parts_.transformer, autoencoder(), &parts_.adapters}, swap);
+  auto result = validator_.run(step, {parts_.transformer, autoencoder(), &parts_.adapters}, swap);
   release_autoencoder();
   for (const validate::ValidationImage& image : result.images) {
-    parts_.metrics.image(image.tag, step, image.png, static_cast<int>(image.picture_width),
-                         static_cast<int>(image.picture_height));
+    parts_.metrics.image(
+        {image.tag, step, image.png, image.picture_width, image.picture_height, image.prompt});
   }
   parts_.metrics.flush();
-}
-
-std::map<std::string, double> Measure::evaluate_weights(int64_t step, const std::string& series) {
-  const config::ValidateConfig& config = parts_.config.validate;
-  std::map<std::string, double> values;
-  std::vector<validate::EvalResult> results;
-  for (const data::DatasetPtr& dataset : parts_.eval_sets) {
-    if (!config.eval_dataset_id.empty() && dataset->id() != config.eval_dataset_id) continue;
-    results.push_back(validate::evaluate(parts_.transformer, *dataset,
-                                         {config.num_eval_images, config.eval_timesteps},
-                                         parts_.group));
-    if (parts_.group.is_root()) {
-      util::log::info(validate::eval_line(step, series + dataset->id(), results.back()));
-    }
-    if (!config.eval_dataset_pooling) values[series + dataset->id()] = results.back().mean;
-  }
-  if (config.eval_dataset_pooling && !results.empty()) {
-    values[series + "pooled"] = validate::pooled_mean(results);
-  }
-  return values;
-}
-
-std::map<std::string, double> Measure::evaluate(int64_t step) {
-  if (parts_.config.validate.eval_loss_disable || parts_.eval_sets.empty()) return {};
-  const optim::EvaluationMode evaluation(parts_.optimizer);
-  auto values = evaluate_weights(step, "loss/val/");
-  if (parts_.ema != nullptr) {
-    parts_.ema->enter();
-    values.merge(evaluate_weights(step, "loss/val_ema/"));
-    parts_.ema->leave();
-  }
-  return values;
+  score(step, result.images);
+  return std::move(result.images);
 }
 
 }  // namespace omnigen::train

@@ -1,8 +1,7 @@
-// Validation images and evaluation losses of a running training.
+// Validation images of a running training, and their scores.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,10 +9,10 @@
 #include "adapter/adapter_set.h"
 #include "comm/process_group.h"
 #include "config/schema.h"
-#include "data/dataset.h"
 #include "model/weight_map.h"
 #include "train/ema_weights.h"
 #include "train/metrics.h"
+#include "validate/clip_score.h"
 #include "validate/validator.h"
 
 namespace omnigen::train {
@@ -26,7 +25,6 @@ class Measure {
     model::OmniGenTransformer& transformer;
     adapter::AdapterSet& adapters;
     at::Device device;
-    std::vector<data::DatasetPtr> eval_sets;
     const optim::Optimizer& optimizer;
     EmaWeights* ema;  // null without use_ema
     Metrics& metrics;
@@ -34,18 +32,20 @@ class Measure {
   // `options` without prompts or resolutions: no images.
   Measure(Parts parts, validate::ValidateOptions options);
 
-  // Images of the untouched model, before anything is trained or resumed. Collective.
-  void render_benchmarks();
-  // Renders, saves and logs the images of a step. Collective.
-  void validate(int64_t step);
-  // `loss/val/<id>` and, with EMA, `loss/val_ema/<id>`. Collective.
-  std::map<std::string, double> evaluate(int64_t step);
+  // Images of the untouched model, before anything is trained or resumed; their scores are those of
+  // step 0 with `log_scores`. Collective.
+  void render_benchmarks(bool log_scores);
+  // Renders, saves and logs the images of a step; complete on rank 0. Collective.
+  std::vector<validate::ValidationImage> validate(int64_t step);
 
  private:
   [[nodiscard]] bool renders() const;
   model::Autoencoder& autoencoder();
   void release_autoencoder();
-  std::map<std::string, double> evaluate_weights(int64_t step, const std::string& series);
+  // By rank 0, while the others wait. Collective.
+  void score(int64_t step, const std::vector<validate::ValidationImage>& images);
+  [[nodiscard]] std::vector<validate::ClipScore> scores_of(
+      const std::vector<validate::ValidationImage>& images) const;
 
   Parts parts_;
   validate::Validator validator_;

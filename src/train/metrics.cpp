@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "util/error.h"
 
@@ -29,27 +28,31 @@ void write_row(const nlohmann::ordered_json& row, const char* file, std::ofstrea
 
 }  // namespace
 
-Metrics::Metrics(const MetricsOptions& options) {
+Metrics::Metrics(const MetricsOptions& options, Trackers trackers)
+    : trackers_(std::move(trackers)) {
   if (!options.active) return;
   std::filesystem::create_directories(options.dir);
   open_rows(options.dir / "metrics.jsonl", rows_);
   if (options.samples) open_rows(options.dir / "samples.jsonl", samples_);
-  if (options.tensorboard) {
-    events_ = std::make_unique<io::EventWriter>(options.dir / options.project);
-  }
 }
 
 void Metrics::log(int64_t step, const std::map<std::string, double>& values) {
-  if (!rows_.is_open()) return;
-  nlohmann::ordered_json row;
-  row["step"] = step;
-  row["wall_time"] = unix_time_s();
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : values) {
     // JSON has no NaN; null keeps the row readable.
-    row[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
+    json[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
   }
-  write_row(row, "metrics.jsonl", rows_);
-  if (events_) events_->scalars(step, values);
+  row(step, json);
+  for (const auto& tracker : trackers_) tracker->scalars(step, values);
+}
+
+void Metrics::row(int64_t step, const nlohmann::ordered_json& values) {
+  if (!rows_.is_open()) return;
+  nlohmann::ordered_json whole;
+  whole["step"] = step;
+  whole["wall_time"] = unix_time_s();
+  whole.update(values);
+  write_row(whole, "metrics.jsonl", rows_);
 }
 
 void Metrics::samples(int64_t step, const std::vector<std::string>& names) {
@@ -57,17 +60,16 @@ void Metrics::samples(int64_t step, const std::vector<std::string>& names) {
   write_row({{"step", step}, {"samples", names}}, "samples.jsonl", samples_);
 }
 
-void Metrics::image(const std::string& tag, int64_t step, const std::string& png, int width,
-                    int height) {
-  if (events_) events_->image(tag, step, png, width, height);
-}
-
-void Metrics::text(const std::string& tag, int64_t step, const std::string& text) {
-  if (events_) events_->text(tag, step, text);
+void Metrics::image(const TrackedImage& image) {
+  for (const auto& tracker : trackers_) tracker->image(image);
 }
 
 void Metrics::flush() {
-  if (events_) events_->flush();
+  for (const auto& tracker : trackers_) tracker->flush();
+}
+
+void Metrics::finish() {
+  for (const auto& tracker : trackers_) tracker->finish();
 }
 
 }  // namespace omnigen::train

@@ -11,10 +11,13 @@
 #include "comm/rank_agreement.h"
 #include "io/atomic_file.h"
 #include "optim/make_optimizer.h"
+#include "train/best_checkpoint.h"
 #include "train/data_doubts.h"
+#include "train/evaluation.h"
 #include "train/measure.h"
 #include "train/memory_advice.h"
 #include "train/output_lock.h"
+#include "train/run_services.h"
 #include "train/run_setup.h"
 #include "train/trainer.h"
 #include "util/error.h"
@@ -98,6 +101,15 @@ std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& g
     if (train.resume_from_checkpoint == "latest") {
       const auto latest = store.latest(train.delete_invalid_checkpoints);
       if (latest) found = latest->string();
+    } else if (train.resume_from_checkpoint == "best") {
+      const auto best = read_best_checkpoint(train.output_dir);
+      if (!best) {
+        throw util::DataError(fmt::format(
+            "resume_from_checkpoint: no best checkpoint in {}: checkpoint-best.json is written "
+            "where an evaluation set and save_best_checkpoint are on; latest takes the newest",
+            train.output_dir));
+      }
+      found = store.named(best->folder).string();
     } else {
       found = store.named(train.resume_from_checkpoint).string();
     }
@@ -138,6 +150,8 @@ class Run {
   // `checkpoint`: where the run goes on, or empty.
   void attach(const std::string& checkpoint);
   [[nodiscard]] ModelSizes model_sizes() const;
+  [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
+  void finish(const TrainingState& state, bool complete, Metrics& metrics);
   [[nodiscard]] bool is_root() const { return job_.rank() == 0; }
 
   const config::LoadResult& loaded_;
@@ -155,6 +169,7 @@ class Run {
   std::unique_ptr<optim::FlatGradients> gradients_;
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<EmaWeights> ema_weights_;
+  std::unique_ptr<Publisher> publisher_;  // rank 0
 };
 
 void Run::load_model() {
@@ -202,6 +217,19 @@ void Run::attach(const std::string& checkpoint) {
   ema_weights_ = std::make_unique<EmaWeights>(parameters_, ema_.get(), *group_.group);
 }
 
+Evaluation::Parts Run::evaluation_parts(Metrics& metrics) {
+  return {config_.validate,
+          *group_.group,
+          *transformer_,
+          adapters_.get(),
+          data_.eval,
+          *optimizer_,
+          ema_weights_.get(),
+          metrics,
+          config_.train.output_dir,
+          base_weights_id(config_.model)};
+}
+
 ModelSizes Run::model_sizes() const {
   const model::TransformerConfig& shape = transformer_->config();
   const model::Placement placement = transformer_placement(config_.model, group_.device);
@@ -227,6 +255,7 @@ int Run::train() {
         .end("failed", {report.step, 0, 0, "", 0}, report.exit_code,
              comm::fatal_line("omnigen-dist", report));
   });
+  const auto hub = is_root() ? find_services(loaded_) : std::nullopt;
   data_ = open_data(loaded_, group, group_.device);
   for (const auto& [id, fingerprint] : data_.fingerprints.items()) {
     comm::check_same_everywhere(group, job_.host(), "cache of data set " + id,
@@ -241,12 +270,13 @@ int Run::train() {
   RunPlan plan =
       make_plan(data_.train, batch, config_.train.max_train_steps, config_.train.num_train_epochs);
   const std::filesystem::path output_dir = config_.train.output_dir;
-  Metrics metrics({output_dir / config_.log.logging_dir, config_.log.tracker_project_name,
-                   config_.log.report_to.find("tensorboard") != std::string::npos, is_root(),
-                   config_.log.print_filenames});
-  Measure measure({config_, group, *transformer_, *adapters_, group_.device, data_.eval,
-                   *optimizer_, ema_weights_.get(), metrics},
+  Metrics metrics({output_dir / config_.log.logging_dir, is_root(), config_.log.print_filenames},
+                  is_root() ? start_trackers(loaded_) : Trackers());
+  Measure measure({config_, group, *transformer_, *adapters_, group_.device, *optimizer_,
+                   ema_weights_.get(), metrics},
                   validate_options(loaded_, *tokenizer_, is_root()));
+  Evaluation evaluation(evaluation_parts(metrics));
+  if (is_root()) publisher_ = make_publisher(loaded_, plan, hub);
   TrainStep step({*transformer_, *adapters_, *gradients_, *optimizer_, group,
                   optim::clip_options(config_.optim)});
   const auto loader =
@@ -265,11 +295,19 @@ int Run::train() {
                    schedule,
                    metrics,
                    run_state_,
-                   {[&](int64_t at) { return measure.evaluate(at); },
-                    [&](int64_t at) { measure.validate(at); }},
+                   {[&](int64_t at) { return evaluation.run(at); },
+                    [&](int64_t at) {
+                      const auto images = measure.validate(at);
+                      if (publisher_) publisher_->images(at, images);
+                    },
+                    [&](const std::filesystem::path& folder, bool temporary) {
+                      const TrainingState& state = trainer.state();
+                      publisher_->checkpoint(folder, state.step, state.cursor.epoch, temporary);
+                    }},
                    *adapter_plan_,
                    initial_state(config_, data_.fingerprints, group.size())});
-  measure.render_benchmarks();
+  measure.render_benchmarks(checkpoint.empty());
+  evaluation.evaluate_untouched();
 
   if (!checkpoint.empty()) {
     trainer.resume(checkpoint);
@@ -288,7 +326,17 @@ int Run::train() {
     for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
   }
   if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
-  return advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });
+  const int exit_code =
+      advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });
+  finish(trainer.state(), trainer.state().step >= plan.total_steps, metrics);
+  return exit_code;
+}
+
+// Trackers and uploads may take a while; the other ranks wait for rank 0.
+void Run::finish(const TrainingState& state, bool complete, Metrics& metrics) {
+  job_.watchdog().set_phase(comm::Watchdog::Phase::kPreparing);
+  metrics.finish();
+  if (publisher_) publisher_->finish(state.step, state.cursor.epoch, complete);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ CheckpointContents Trainer::contents() const {
   adapter::FileFacts facts;
   facts.step = parts_.state.step;
   facts.title = parts_.config.log.tracker_run_name;
+  facts.comment = parts_.config.publish.modelspec_comment;
   facts.resolution = static_cast<int64_t>(parts_.config.data.resolution);
   adapter::Tensors tensors;
   {

@@ -49,6 +49,7 @@ std::string first_names(const std::vector<std::string>& names) {
 Trainer::Trainer(Parts parts)
     : parts_(std::move(parts)),
       store_(parts_.config.train.output_dir, limits_of(parts_.config.train)),
+      best_(parts_.config.train.output_dir, parts_.config.train.save_best_checkpoint),
       signals_(parts_.config.train.output_dir, parts_.config.train.term_grace_seconds) {}
 
 RunProgress Trainer::progress() const {
@@ -65,8 +66,15 @@ bool Trainer::due(int64_t interval) const {
   return interval > 0 && parts_.state.step % interval == 0;
 }
 
+StepSpan Trainer::span() const {
+  const int64_t samples = parts_.state.cursor.samples_seen;
+  return {parts_.state.step, samples - parts_.plan.batch.global_batch(), samples,
+          parts_.plan.samples_per_epoch};
+}
+
 int Trainer::run() {
   start_step_ = parts_.state.step;
+  best_.load(parts_.group);
   const int64_t total = parts_.plan.total_steps;
   if (start_step_ >= total) {
     util::log::info(
@@ -86,7 +94,7 @@ int Trainer::run() {
     if (requests.stop != StopRequest::kNone) return stop(requests.stop);
     one_step(batches);
     save_if_due(requests.save);
-    if (requests.validate || due(parts_.config.validate.validation_step_interval)) validate();
+    if (requests.validate || validation_due(parts_.config.validate, span())) validate();
     parts_.run_state.tick(progress());
   }
   return finish();
@@ -177,10 +185,7 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
     num_regularisation += 1.0;
   }
   if (num_regularisation > 0) values["regularisation_loss"] = regularisation / num_regularisation;
-  if (due(parts_.config.validate.eval_steps_interval)) {
-    const LongWait wait(parts_.job.watchdog());
-    values.merge(parts_.hooks.evaluate(step));
-  }
+  if (evaluation_due(parts_.config.validate, span())) evaluate_into(&values);
   parts_.metrics.log(step, values);
   if (parts_.config.log.print_filenames) parts_.metrics.samples(step, names_of(batch));
   if (step % parts_.config.log.log_interval != 0 && step != parts_.plan.total_steps) return;
@@ -188,6 +193,13 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
                                  parts_.state.cursor.epoch + 1, result.loss,
                                  by_value ? "gradmax" : "gradnorm", result.gradient, rate,
                                  100.0 * wait_s / step_s));
+}
+
+void Trainer::evaluate_into(std::map<std::string, double>* values) {
+  const LongWait wait(parts_.job.watchdog());
+  EvaluationOutcome outcome = parts_.hooks.evaluate(parts_.state.step);
+  best_.offer(parts_.state.step, outcome);
+  values->merge(outcome.series);
 }
 
 void Trainer::validate() {
@@ -198,24 +210,33 @@ void Trainer::validate() {
 
 void Trainer::save_if_due(bool requested) {
   const config::TrainConfig& train = parts_.config.train;
-  if (requested || due(train.checkpoint_step_interval)) {
+  const bool is_adapter = parts_.config.model.model_type == "lora";
+  const bool is_last = train.final_checkpoint && parts_.state.step == parts_.plan.total_steps;
+  if (requested || is_last || due(train.checkpoint_step_interval)) {
     save();
   } else if (due(train.checkpointing_rolling_steps)) {
-    save(true);
+    save(CheckpointKind::kRolling);
+  } else if (best_.pending() && is_adapter) {  // a whole model takes too much room and time
+    save(CheckpointKind::kBest);
   }
+  if (!best_.pending()) return;
+  if (saved_step_ != parts_.state.step) return best_.forget();
+  best_.saved(last_checkpoint_, parts_.group.is_root());
+  if (parts_.group.is_root()) store_.remove_superseded_best();
 }
 
-void Trainer::save(bool rolling) {
+void Trainer::save(CheckpointKind kind) {
   if (saved_step_ == parts_.state.step) return;
   const LongWait wait(parts_.job.watchdog());
   // Only rank 0 writes; the others wait in a collective with the watchdog's limit, so that nobody
   // runs into a signal or the end of the run before the checkpoint is there.
   if (parts_.group.is_root()) {
     const util::Stopwatch watch;
-    const auto path = store_.save(parts_.state.step, contents(), rolling);
+    const auto path = store_.save(parts_.state.step, contents(), kind);
     last_checkpoint_ = path.filename().string();
     bar_->finish();
     util::log::info(fmt::format("saved {} in {:.1f} s", path.string(), watch.elapsed_s()));
+    if (parts_.hooks.saved) parts_.hooks.saved(path, kind != CheckpointKind::kOrdinary);
   }
   last_checkpoint_ = parts_.group.broadcast_bytes(last_checkpoint_, 0);
   name_last_checkpoint(last_checkpoint_);

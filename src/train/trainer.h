@@ -14,11 +14,14 @@
 #include "optim/ema.h"
 #include "optim/lr_schedule.h"
 #include "train/batch_stream.h"
+#include "train/best_checkpoint.h"
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/run_plan.h"
 #include "train/run_state.h"
 #include "train/stop_signal.h"
+#include "train/timetable.h"
 #include "train/train_step.h"
 #include "train/training_state.h"
 #include "util/progress.h"
@@ -27,10 +30,11 @@ namespace omnigen::train {
 
 // What the loop calls at its own times; collective, on every rank.
 struct Hooks {
-  // Evaluation losses by series name; empty where there is no eval data set.
-  std::function<std::map<std::string, double>(int64_t step)> evaluate;
+  std::function<EvaluationOutcome(int64_t step)> evaluate;
   // Renders, saves and logs validation images.
   std::function<void(int64_t step)> validate;
+  // A checkpoint is complete; on rank 0 only. `temporary`: it may vanish at any time.
+  std::function<void(const std::filesystem::path& folder, bool temporary)> saved;
 };
 
 // A checkpoint's trained weights, bit for bit. `name`: the checkpoint's, for messages. Errors:
@@ -73,9 +77,11 @@ class Trainer {
   [[nodiscard]] std::vector<std::string> names_of(const LoadedBatch& batch) const;
   void check_weights_agree();
   [[nodiscard]] bool due(int64_t interval) const;
+  [[nodiscard]] StepSpan span() const;
+  void evaluate_into(std::map<std::string, double>* values);
   void validate();
   void save_if_due(bool requested);
-  void save(bool rolling = false);
+  void save(CheckpointKind kind = CheckpointKind::kOrdinary);
   [[nodiscard]] CheckpointContents contents() const;
   int stop(StopRequest request);
   int finish();
@@ -83,6 +89,7 @@ class Trainer {
 
   Parts parts_;
   CheckpointStore store_;
+  BestTracker best_;
   StopSignal signals_;
   int64_t start_step_ = 0;
   int64_t saved_step_ = -1;

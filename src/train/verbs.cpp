@@ -9,6 +9,7 @@
 #include "config/text.h"
 #include "train/configure.h"
 #include "train/run.h"
+#include "train/run_services.h"
 #include "train/run_state.h"
 #include "train/stop_signal.h"
 #include "util/error.h"
@@ -39,6 +40,12 @@ int status_verb(const Arguments& args) {
   return util::kExitConfig;
 }
 
+int wandb_upload_verb(const Arguments& args, comm::Job& /*job*/) {
+  if (args.size() == 1) return run_wandb_upload(args.front());
+  fmt::print(stderr, "omnigen-dist: wandb-upload wants one OUTPUT_DIR\n\n{}", usage());
+  return util::kExitConfig;
+}
+
 int version_verb(const Arguments& /*args*/) {
   fmt::print("omnigen-dist {}\n{}\n", util::version_text(), comm::library_versions());
   return util::kExitDone;
@@ -57,6 +64,7 @@ constexpr std::array kVerbs = {
     Verb{"status", "OUTPUT_DIR [--is-preempted]",
          "where a run stands: 0 done, 75 start again, 1 failed, 3 running or unknown", nullptr,
          status_verb},
+    Verb{"wandb-upload", "OUTPUT_DIR", "hand a run's records to the W&B client", wandb_upload_verb},
     Verb{"version", "", "version of this program and of what it was built with", nullptr,
          version_verb}};
 

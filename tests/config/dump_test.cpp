@@ -46,7 +46,7 @@ TEST(Dump, PageListsDataSetKeysAndOtherSpellings) {
   EXPECT_THAT(page, HasSubstr("| `is_regularisation_data` | bool | false |"));
   EXPECT_THAT(page, HasSubstr("| `checkpointing_steps` | `checkpoint_step_interval` |"));
   EXPECT_THAT(page, HasSubstr("`validation_torch_compile`"));
-  EXPECT_THAT(page, HasSubstr("`push_to_hub`"));
+  EXPECT_THAT(page, HasSubstr("`publishing_config`"));
 }
 
 }  // namespace

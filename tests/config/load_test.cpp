@@ -130,7 +130,7 @@ TEST(Load, ResumeMayBeSwitchedOff) {
 TEST(Load, KeysThatDoNotActAreRefusedInTrainAndListedInCheck) {
   ConfigFolder folder;
   folder.config["lora_init_type"] = "pissa";
-  folder.config["evaluation_type"] = "clip";
+  folder.config["mixed_precision"] = "fp8";
   EXPECT_THAT(folder.error(), AllOf(HasSubstr("\"pissa\" is not available in omnigen-dist yet; "
                                               "available: default, gaussian"),
                                     HasSubstr("2 configuration errors")));

@@ -45,7 +45,7 @@ TEST(OtherKeys, NeutralValuesAreSilent) {
   Messages messages;
   EXPECT_TRUE(take_other_key("validation_torch_compile", "false", &messages));
   EXPECT_TRUE(take_other_key("attention_mechanism", "diffusers", &messages));
-  EXPECT_TRUE(take_other_key("push_to_hub", false, &messages));
+  EXPECT_TRUE(take_other_key("use_dora", false, &messages));
   EXPECT_TRUE(take_other_key("input_perturbation", 0.0, &messages));
   EXPECT_TRUE(take_other_key("controlnet_custom_config", nullptr, &messages));
   EXPECT_THAT(messages.warnings(), IsEmpty());
@@ -64,9 +64,9 @@ TEST(OtherKeys, IgnoredKeysShareOneWarning) {
 
 TEST(OtherKeys, KeysThatWouldChangeWhatIsLearnedAreRefused) {
   const Json refused = {
-      {"input_perturbation", 0.1}, {"offset_noise", true},       {"freeze_encoder", true},
-      {"init_lokr_norm", "1e-3"},  {"use_dora", "true"},         {"delete_unwanted_images", true},
-      {"push_to_hub", true},       {"train_text_encoder", true}, {"tread_config", "x.json"}};
+      {"input_perturbation", 0.1},  {"offset_noise", true},    {"freeze_encoder", true},
+      {"init_lokr_norm", "1e-3"},   {"use_dora", "true"},      {"delete_unwanted_images", true},
+      {"train_text_encoder", true}, {"tread_config", "x.json"}};
   for (const auto& [key, value] : refused.items()) {
     Messages messages;
     EXPECT_TRUE(take_other_key(key, value, &messages)) << key;

@@ -180,8 +180,16 @@ TEST(Rules, UnknownTracker_C33) {
 
 TEST(Rules, TrackerThatIsNotHereIsAWarning_M47) {
   EXPECT_THAT(
-      warnings_with({{"report_to", "tensorboard,wandb"}}),
-      HasSubstr("wandb is not available here; the run is logged in logs/metrics.jsonl [M47]"));
+      warnings_with({{"report_to", "tensorboard,comet_ml"}}),
+      HasSubstr("comet_ml is not available here; the run is logged in logs/metrics.jsonl [M47]"));
+}
+
+TEST(Rules, TrackersMayBeAnyList) {
+  for (const Json& list :
+       {Json("tensorboard,wandb"), Json("wandb tensorboard"), Json::array({"tensorboard", "wandb"}),
+        Json("all"), Json("simpletuner"), Json("none")}) {
+    EXPECT_THAT(warnings_with({{"report_to", list}}), Not(HasSubstr("report_to"))) << list;
+  }
 }
 
 TEST(Rules, CustomTrackerNeedsBothKeys_C36) {

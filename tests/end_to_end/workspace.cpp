@@ -136,8 +136,7 @@ std::map<int64_t, nlohmann::json> Workspace::metrics(const std::string& name) co
   std::ifstream stream(output(name) / "logs/metrics.jsonl");
   for (std::string line; std::getline(stream, line);) {
     auto row = nlohmann::json::parse(line);
-    const auto step = row.at("step").get<int64_t>();
-    rows[step] = std::move(row);
+    rows[row.at("step").get<int64_t>()].update(row);
   }
   return rows;
 }

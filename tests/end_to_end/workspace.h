@@ -44,7 +44,7 @@ class Workspace {
   [[nodiscard]] std::filesystem::path output(const std::string& name) const {
     return path("output/" + name);
   }
-  // `metrics.jsonl` by step; of several rows of a step the last one counts.
+  // `metrics.jsonl` by step; several rows of a step add up, of a name the last one counts.
   [[nodiscard]] std::map<int64_t, nlohmann::json> metrics(const std::string& name) const;
 
  private:

@@ -9,6 +9,7 @@
 #include "io/atomic_file.h"
 #include "support/temp_dir.h"
 #include "support/tensor_near.h"
+#include "train/best_checkpoint.h"
 #include "util/error.h"
 
 namespace omnigen::train {
@@ -74,11 +75,39 @@ TEST(Checkpoint, KeepsTheNewestWithinTheLimit) {
   const test::TempDir dir;
   CheckpointStore store(dir.path(), {3, 1});
   for (const int64_t step : {2, 4, 6, 8, 10}) store.save(step, make_contents());
-  store.save(9, make_contents(), true);
-  store.save(11, make_contents(), true);
+  store.save(9, make_contents(), CheckpointKind::kRolling);
+  store.save(11, make_contents(), CheckpointKind::kRolling);
   EXPECT_EQ(names(store.list()),
             (std::vector<std::string>{"checkpoint-6", "checkpoint-8", "checkpoint-10",
                                       "checkpoint-11-rolling"}));
+}
+
+TEST(Checkpoint, LimitSparesTheBest) {
+  const test::TempDir dir;
+  CheckpointStore store(dir.path(), {2, 1});
+  store.save(2, make_contents());
+  write_best_checkpoint(dir.path(), {"checkpoint-2", 2, 0.5, 0.1, 0.01, "hash"});
+  for (const int64_t step : {4, 6, 8}) store.save(step, make_contents());
+  EXPECT_EQ(names(store.list()),
+            (std::vector<std::string>{"checkpoint-2", "checkpoint-6", "checkpoint-8"}));
+  write_best_checkpoint(dir.path(), {"checkpoint-8", 8, 0.4, 0.1, 0.01, "hash"});
+  store.save(10, make_contents());
+  EXPECT_EQ(names(store.list()), (std::vector<std::string>{"checkpoint-8", "checkpoint-10"}));
+}
+
+TEST(Checkpoint, SupersededBestsGoAndCountInNoLimit) {
+  const test::TempDir dir;
+  CheckpointStore store(dir.path(), {2, 1});
+  store.save(2, make_contents());
+  store.save(3, make_contents(), CheckpointKind::kBest);
+  store.save(4, make_contents());
+  store.save(5, make_contents(), CheckpointKind::kBest);
+  write_best_checkpoint(dir.path(), {"checkpoint-5-best", 5, 0.5, {}, {}, "hash"});
+  store.remove_superseded_best();
+  EXPECT_EQ(names(store.list()),
+            (std::vector<std::string>{"checkpoint-2", "checkpoint-4", "checkpoint-5-best"}));
+  EXPECT_EQ(store.latest()->filename(), "checkpoint-5-best");
+  EXPECT_EQ(checkpoint_step(*store.latest()), 5);
 }
 
 TEST(Checkpoint, LatestPassesOverDamagedOnes) {
