@@ -30,7 +30,7 @@ TEST(MemoryAdvice, SaysWhatWouldNeedLessInTraining) {
   config.model.gradient_checkpointing = false;
   RunPlan plan;
   plan.batch.micro_batch = 6;
-  plan.sets = {{"a", 3, 0, false, {{"1024x1024", 3}}}};
+  plan.sets = {{"a", 3, 0, false, "", {{"1024x1024", 3}}}};
   EXPECT_THAT(
       error_of(training_use(config, plan)),
       AllOf(HasSubstr("out of GPU memory while training with 6 samples at a time of sizes up to "

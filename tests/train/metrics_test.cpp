@@ -65,9 +65,9 @@ TEST(Metrics, EveryTrackerGetsEverythingButRows) {
 
 TEST(Metrics, NamesTheSamplesOfAStepWhereAskedFor) {
   const test::TempDir dir;
-  Metrics({dir.path(), "project"}).samples(1, {"set/a.png"});
+  Metrics({dir.path()}).samples(1, {"set/a.png"});
   EXPECT_FALSE(std::filesystem::exists(dir / "samples.jsonl"));
-  Metrics({dir.path(), "project", false, true, true}).samples(7, {"set/a.png", "set/b.png"});
+  Metrics({dir.path(), true, true}).samples(7, {"set/a.png", "set/b.png"});
   const auto rows = rows_of(dir / "samples.jsonl");
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].at("step"), 7);
