@@ -53,7 +53,7 @@ void Adafactor::step(double learning_rate) {
   const double relative_rate = std::min(learning_rate, 1.0 / std::sqrt(t));
   const std::vector<at::Tensor> leaves = values();
   for (size_t i = 0; i < leaves.size(); ++i) {
-    const at::Tensor& grad = parameters()[i].value.grad();
+    const at::Tensor& grad = parameters()[i].grad();
     const at::Tensor rate =
         root_mean_square(leaves[i]).clamp_min_(options_.eps2).mul_(relative_rate);
     if (options_.weight_decay != 0) leaves[i].mul_(1.0 - learning_rate * options_.weight_decay);

@@ -130,10 +130,10 @@ void AdamWBf16::step(double learning_rate) {
   num_steps_ += 1;
   const auto step = num_steps_.item<int64_t>();
   for (size_t i = 0; i < states_.size(); ++i) {
-    const auto& [name, value] = parameters()[i];
-    at::Tensor leaf = value.detach();
+    const std::string& name = parameters()[i].name;
+    at::Tensor leaf = parameters()[i].value.detach();
     states_[i].parameter.copy_(leaf);  // a loaded checkpoint changes the leaf
-    adamw_bf16_update(states_[i], value.grad(), learning_rate, step, options_,
+    adamw_bf16_update(states_[i], parameters()[i].grad(), learning_rate, step, options_,
                       keyed_bits(options_.seed, name, step, leaf));
     leaf.copy_(states_[i].parameter);
   }

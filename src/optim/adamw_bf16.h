@@ -1,8 +1,8 @@
 // AdamW with bf16 weights, a bf16 residual ("shift") whose sum with the weight is the true value,
 // bf16 moments and stochastic rounding.
 //
-// The trained leaf is float32 and always holds a bf16 value exactly. No bias correction of the
-// first moment. Two modes:
+// The trained tensor always holds bf16 values exactly: it is a float32 leaf, or a bf16 tensor which
+// then is the parameter itself. No bias correction of the first moment. Two modes:
 //
 //   intended   m = β1 m + (1 − β1) g and v = β2 v + (1 − β2) g², both stochastically rounded when
 //              kept; p + shift −= lr·c·m / (√v + ε) + lr·λ·p in float32, c = √(1 − β2ᵗ); p is the

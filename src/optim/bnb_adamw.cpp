@@ -30,7 +30,7 @@ void BnbAdamW::step(double learning_rate) {
   const double correction2 = std::sqrt(1.0 - std::pow(beta2, t));
   const std::vector<at::Tensor> leaves = values();
   for (size_t i = 0; i < leaves.size(); ++i) {
-    const at::Tensor grad = parameters()[i].value.grad().to(at::kFloat);
+    const at::Tensor grad = parameters()[i].grad().to(at::kFloat);
     const at::Tensor first = first_[i].load().mul_(beta1).add_(grad, 1.0 - beta1);
     const at::Tensor second = second_[i].load().mul_(beta2).addcmul_(grad, grad, 1.0 - beta2);
     const at::Tensor value = leaves[i].to(at::kFloat);

@@ -19,7 +19,7 @@ void BnbLion::step(double learning_rate) {
   const auto& [beta1, beta2, weight_decay, min_coded_elements] = options_;
   const std::vector<at::Tensor> leaves = values();
   for (size_t i = 0; i < leaves.size(); ++i) {
-    const at::Tensor grad = parameters()[i].value.grad().to(at::kFloat);
+    const at::Tensor grad = parameters()[i].grad().to(at::kFloat);
     const at::Tensor moment = moments_[i].load();
     const at::Tensor value = leaves[i].to(at::kFloat);
     if (weight_decay > 0) value.mul_(1.0 - learning_rate * weight_decay);

@@ -16,7 +16,8 @@ double ema_decay(int64_t step, const EmaOptions& options) {
 Ema::Ema(const std::vector<Parameter>& parameters, const EmaOptions& options)
     : parameters_(parameters), options_(options) {
   for (const Parameter& parameter : parameters_) {
-    shadows_.push_back(parameter.value.detach().clone());
+    shadows_.push_back(
+        parameter.value.detach().to(at::kFloat, /*non_blocking=*/false, /*copy=*/true));
   }
 }
 

@@ -1,28 +1,57 @@
 #include "optim/flat_gradients.h"
 
-namespace omnigen::optim {
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
-FlatGradients::FlatGradients(const std::vector<Parameter>& parameters) : parameters_(parameters) {
+#include <memory>
+
+namespace omnigen::optim {
+namespace {
+
+// Runs when backward has finished a leaf's gradient.
+class AddInFloat32 : public torch::autograd::PostAccumulateGradHook {
+ public:
+  explicit AddInFloat32(at::Tensor sum) : sum_(std::move(sum)) {}
+
+  void operator()(const torch::autograd::Variable& leaf) override {
+    const at::NoGradGuard no_grad;
+    sum_.add_(leaf.grad());
+    leaf.mutable_grad().reset();
+  }
+
+ private:
+  at::Tensor sum_;
+};
+
+}  // namespace
+
+FlatGradients::FlatGradients(const std::vector<Parameter>& leaves) : leaves_(leaves) {
   int64_t total = 0;
-  for (const Parameter& parameter : parameters_) total += parameter.value.numel();
-  const at::Device device = parameters_.empty() ? at::kCPU : parameters_.front().value.device();
+  for (const Parameter& leaf : leaves_) total += leaf.value.numel();
+  const at::Device device = leaves_.empty() ? at::kCPU : leaves_.front().value.device();
   buffer_ = at::zeros({total}, at::TensorOptions().dtype(at::kFloat).device(device));
   int64_t offset = 0;
-  for (Parameter& parameter : parameters_) {
-    TORCH_CHECK(parameter.value.scalar_type() == at::kFloat && parameter.value.is_leaf(),
-                "FlatGradients: ", parameter.name, " is not a float32 leaf");
-    const int64_t count = parameter.value.numel();
-    parameter.value.mutable_grad() = buffer_.narrow(0, offset, count).view(parameter.value.sizes());
+  for (const Parameter& leaf : leaves_) {
+    TORCH_CHECK(leaf.value.is_leaf() && leaf.value.requires_grad(), "FlatGradients: ", leaf.name,
+                " is not a trained leaf");
+    const int64_t count = leaf.value.numel();
+    views_.push_back(buffer_.narrow(0, offset, count).view(leaf.value.sizes()));
     offset += count;
+    if (leaf.value.scalar_type() == at::kFloat) {
+      leaf.value.mutable_grad() = views_.back();
+    } else {
+      torch::autograd::impl::set_post_acc_grad_hooks(leaf.value,
+                                                     std::make_unique<AddInFloat32>(views_.back()));
+    }
   }
 }
 
 bool FlatGradients::attached() const {
-  const auto* next = buffer_.const_data_ptr<float>();
-  for (const Parameter& parameter : parameters_) {
-    const at::Tensor& grad = parameter.value.grad();
-    if (!grad.defined() || grad.const_data_ptr<float>() != next) return false;
-    next += parameter.value.numel();
+  for (size_t i = 0; i < leaves_.size(); ++i) {
+    const at::Tensor& grad = leaves_[i].value.grad();
+    const bool direct = leaves_[i].value.scalar_type() == at::kFloat;
+    if (direct != grad.defined()) return false;
+    if (direct && grad.const_data_ptr<float>() != views_[i].const_data_ptr<float>()) return false;
   }
   return true;
 }

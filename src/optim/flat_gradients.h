@@ -11,16 +11,22 @@ namespace omnigen::optim {
 
 class FlatGradients {
  public:
-  // Gives every parameter's .grad a view of the buffer; backward accumulates into it in place.
-  explicit FlatGradients(const std::vector<Parameter>& parameters);
+  // Gives every leaf's .grad a view of the buffer; backward accumulates into it in place. A leaf
+  // below float32 cannot have one: its gradients are added to the view as they come, in float32,
+  // and let go.
+  explicit FlatGradients(const std::vector<Parameter>& leaves);
 
   at::Tensor& buffer() { return buffer_; }
+  // Of every leaf, in order.
+  [[nodiscard]] const std::vector<at::Tensor>& views() const { return views_; }
   void zero() { buffer_.zero_(); }
-  // True while every .grad still is the view given at construction.
+  // True while every float32 leaf's .grad still is the view given at construction, and no other
+  // leaf has one.
   [[nodiscard]] bool attached() const;
 
  private:
-  std::vector<Parameter> parameters_;
+  std::vector<Parameter> leaves_;
+  std::vector<at::Tensor> views_;
   at::Tensor buffer_;
 };
 

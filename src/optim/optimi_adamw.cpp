@@ -34,7 +34,7 @@ void OptimiAdamW::step(double learning_rate) {
   const double share2 = new_share(options_.beta2, t);
   const std::vector<at::Tensor> leaves = values();
   for (size_t i = 0; i < leaves.size(); ++i) {
-    const at::Tensor& grad = parameters()[i].value.grad();
+    const at::Tensor& grad = parameters()[i].grad();
     exp_avg_[i].lerp_(grad, share1);
     exp_avg_sq_[i].mul_(1.0 - share2).addcmul_(grad, grad, share2);
     at::Tensor rate = at::full({}, learning_rate, leaves[i].options());

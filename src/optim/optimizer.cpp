@@ -28,7 +28,7 @@ std::vector<at::Tensor> Optimizer::values() const {
 std::vector<at::Tensor> Optimizer::gradients() const {
   std::vector<at::Tensor> gradients;
   gradients.reserve(parameters_.size());
-  for (const Parameter& parameter : parameters_) gradients.push_back(parameter.value.grad());
+  for (const Parameter& parameter : parameters_) gradients.push_back(parameter.grad());
   return gradients;
 }
 

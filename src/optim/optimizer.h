@@ -3,20 +3,30 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace omnigen::optim {
 
-// A trained leaf: float32, requires_grad, its .grad a view of the flat gradient buffer.
+// A trained tensor: a float32 leaf whose .grad is a view of the flat gradient buffer, or any tensor
+// with such a view beside it (weights of a lower precision, and their float32 masters).
 struct Parameter {
   std::string name;
   at::Tensor value;
+  at::Tensor gradient = {};  // float32; undefined: value's own
+
+  [[nodiscard]] const at::Tensor& grad() const {
+    return gradient.defined() ? gradient : value.grad();
+  }
 };
 
 using NamedTensors = std::map<std::string, at::Tensor>;
+// This rank's number -> the sum of every rank's, the same bits on all. Collective.
+using SumOverRanks = std::function<double(double)>;
 
 class Optimizer {
  public:
@@ -43,9 +53,17 @@ class Optimizer {
   // What to log as the rate where the schedule says `learning_rate`.
   [[nodiscard]] virtual double logged_rate(double learning_rate) const { return learning_rate; }
 
+  // Where every rank updates tensors of its own: for numbers that are summed over all tensors. Then
+  // step() is collective.
+  void set_sum_over_ranks(SumOverRanks sum) { sum_over_ranks_ = std::move(sum); }
+
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
 
  protected:
+  // A sum over this rank's tensors -> over all tensors.
+  [[nodiscard]] double over_ranks(double own) const {
+    return sum_over_ranks_ ? sum_over_ranks_(own) : own;
+  }
   // Leaves without their history, and their gradients, in order.
   [[nodiscard]] std::vector<at::Tensor> values() const;
   [[nodiscard]] std::vector<at::Tensor> gradients() const;
@@ -53,6 +71,7 @@ class Optimizer {
  private:
   std::string name_;
   std::vector<Parameter> parameters_;
+  SumOverRanks sum_over_ranks_;
 };
 
 }  // namespace omnigen::optim

@@ -32,7 +32,7 @@ Prodigy::Statistics Prodigy::gather(double rate) {
   // Summed in double on the device, so that the host waits once.
   at::Tensor sums = at::zeros({2}, leaves.front().options().dtype(at::kDouble));
   for (size_t i = 0; i < leaves.size(); ++i) {
-    at::Tensor grad = parameters()[i].value.grad();
+    at::Tensor grad = parameters()[i].grad();
     if (!options_.decouple) grad = grad.add(leaves[i], options_.weight_decay);
     State& state = states_[i];
     const at::Tensor sliced = every_nth(grad);
@@ -42,7 +42,7 @@ Prodigy::Statistics Prodigy::gather(double rate) {
     sums[1].add_(state.s.mul_(beta3_).add_(sliced, s_weight).abs().sum());
   }
   sums = sums.cpu();
-  return {sums[0].item<double>(), sums[1].item<double>()};
+  return {over_ranks(sums[0].item<double>()), over_ranks(sums[1].item<double>())};
 }
 
 void Prodigy::estimate(const Statistics& statistics) {

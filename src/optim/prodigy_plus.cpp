@@ -176,11 +176,11 @@ void ProdigyPlus::apply(State& state, at::Tensor& value, at::Tensor& update,
 
 void ProdigyPlus::estimate(const Statistics& statistics) {
   const double d = d_.get();
-  const auto added = statistics.numerator.item<double>();
+  const double added = over_ranks(statistics.numerator.item<double>());
   double numerator = d_numerator_.get() * beta3_;
   if (d > options_.d0 || added > 0) numerator += added;
   d_numerator_.set(numerator);
-  d_denom_.set(statistics.denominator.item<double>());
+  d_denom_.set(over_ranks(statistics.denominator.item<double>()));
   if (d_denom_.get() <= 0) return;
   double estimated = numerator / d_denom_.get();
   if (options_.d_limiter) estimated = std::min(d * std::pow(2.0, 0.25), estimated);
@@ -198,7 +198,7 @@ void ProdigyPlus::step(double learning_rate) {
                            at::zeros({}, leaves.front().options())};
   for (size_t i = 0; i < leaves.size(); ++i) {
     State& state = states_[i];
-    const at::Tensor& grad = parameters()[i].value.grad();
+    const at::Tensor& grad = parameters()[i].grad();
     at::Tensor update = update_of(state, grad, factors);
     if (adapts(step)) {
       gather(state, grad, state.z.defined() ? state.z : leaves[i], factors.d, statistics);

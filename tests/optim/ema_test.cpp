@@ -21,6 +21,14 @@ TEST(EmaDecay, WithWarmupFollowsAtOnceAndThenAsConfigured) {
   EXPECT_EQ(ema_decay(5, options), 0.9);
 }
 
+TEST(Ema, AveragesBfloatWeightsInFloat32) {
+  const Parameter parameter{"p", at::full({3}, 1.0, at::kBFloat16)};
+  Ema ema({parameter}, {0.5});
+  parameter.value.fill_(1.0 + 1.0 / 128);
+  ema.update(1000);
+  EXPECT_TENSOR_EQ(ema.shadows()[0], at::full({3}, 1.0 + 1.0 / 256));
+}
+
 TEST(Ema, StartsAsACopyOfTheWeights) {
   const Parameter parameter = leaf(2.0);
   const Ema ema({parameter}, {});

@@ -44,8 +44,19 @@ TEST(FlatGradients, NoticesAGradientThatWasReplaced) {
   EXPECT_FALSE(gradients.attached());
 }
 
-TEST(FlatGradients, WantsFloat32Leaves) {
-  EXPECT_THROW(FlatGradients({{"a", at::ones({2}, at::kBFloat16)}}), c10::Error);
+// 1/512 beside 1 is below bf16's precision: a bf16 sum would stay at 1.
+TEST(FlatGradients, GradientsOfBfloatLeavesAreSummedInFloat32) {
+  const at::Tensor leaf = at::ones({3}, at::kBFloat16).set_requires_grad(true);
+  FlatGradients gradients({{"a", leaf}});
+  torch::autograd::backward({leaf.sum()}, {});
+  for (int i = 0; i < 4; ++i) torch::autograd::backward({(leaf * (1.0 / 512)).sum()}, {});
+  EXPECT_TENSOR_EQ(gradients.buffer(), at::full({3}, 1.0 + 4.0 / 512));
+  EXPECT_FALSE(leaf.grad().defined());
+  EXPECT_TRUE(gradients.attached());
+}
+
+TEST(FlatGradients, WantsTrainedLeaves) {
+  EXPECT_THROW(FlatGradients({{"a", at::ones({2})}}), c10::Error);
 }
 
 }  // namespace
