@@ -1,8 +1,10 @@
 #include "model/model_writer.h"
 
+#include <c10/util/accumulate.h>
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include "io/atomic_file.h"
@@ -14,9 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-using Entry = RandomWeights::Entry;
-
-constexpr const char* kWeights = "diffusion_pytorch_model";
 constexpr const char* kDiffusersVersion = "0.39.0";
 constexpr int kIndent = 2;
 
@@ -30,15 +29,15 @@ ordered_json number(double value) {
   return value;
 }
 
-int64_t bytes_of(const Entry& entry, at::ScalarType dtype) {
-  return entry.numel() * static_cast<int64_t>(c10::elementSize(dtype));
+int64_t bytes_of(const NamedShape& entry, at::ScalarType dtype) {
+  return c10::multiply_integers(entry.shape) * static_cast<int64_t>(c10::elementSize(dtype));
 }
 
-std::vector<std::vector<Entry>> into_shards(const std::vector<Entry>& entries,
-                                            const WeightFiles& files) {
-  std::vector<std::vector<Entry>> shards(1);
+std::vector<std::vector<NamedShape>> into_shards(const std::vector<NamedShape>& entries,
+                                                 const WeightFiles& files) {
+  std::vector<std::vector<NamedShape>> shards(1);
   int64_t held = 0;
-  for (const Entry& entry : entries) {
+  for (const NamedShape& entry : entries) {
     const int64_t bytes = bytes_of(entry, files.dtype);
     if (held > 0 && held + bytes > files.max_shard_bytes) {
       shards.emplace_back();
@@ -50,9 +49,9 @@ std::vector<std::vector<Entry>> into_shards(const std::vector<Entry>& entries,
   return shards;
 }
 
-std::string shard_name(size_t index, size_t count) {
-  if (count == 1) return fmt::format("{}.safetensors", kWeights);
-  return fmt::format("{}-{:05}-of-{:05}.safetensors", kWeights, index + 1, count);
+std::string shard_name(const std::string& base, size_t index, size_t count) {
+  if (count == 1) return fmt::format("{}.safetensors", base);
+  return fmt::format("{}-{:05}-of-{:05}.safetensors", base, index + 1, count);
 }
 
 }  // namespace
@@ -138,18 +137,29 @@ ordered_json model_index_json() {
           {"vae", {"diffusers", "AutoencoderKL"}}};
 }
 
-void write_weights(const fs::path& folder, const RandomWeights& weights, const WeightFiles& files) {
-  const auto shards = into_shards(weights.entries(), files);
+WeightSource source_of(const RandomWeights& weights, at::ScalarType dtype) {
+  WeightSource source;
+  for (const RandomWeights::Entry& entry : weights.entries()) {
+    source.entries.push_back({entry.name, entry.shape});
+  }
+  source.make = [&weights, dtype](const NamedShape& entry) {
+    return weights.make({entry.name, entry.shape}, dtype);
+  };
+  return source;
+}
+
+void write_weights(const fs::path& folder, const WeightSource& weights, const WeightFiles& files) {
+  const auto shards = into_shards(weights.entries, files);
   int64_t total = 0;
-  for (const Entry& entry : weights.entries()) total += bytes_of(entry, files.dtype);
+  for (const NamedShape& entry : weights.entries) total += bytes_of(entry, files.dtype);
   ordered_json index = {{"metadata", {{"total_size", total}}},
                         {"weight_map", ordered_json::object()}};
   int64_t done = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string name = shard_name(i, shards.size());
+    const std::string name = shard_name(files.base, i, shards.size());
     std::map<std::string, at::Tensor> tensors;
-    for (const Entry& entry : shards[i]) {
-      tensors[entry.name] = weights.make(entry, files.dtype);
+    for (const NamedShape& entry : shards[i]) {
+      tensors[entry.name] = weights.make(entry).detach().to(files.dtype);
       index["weight_map"][entry.name] = name;
       done += bytes_of(entry, files.dtype);
       if (files.progress) files.progress(done, total);
@@ -157,7 +167,7 @@ void write_weights(const fs::path& folder, const RandomWeights& weights, const W
     io::write_safetensors(folder / name, tensors, {{"format", "pt"}});
   }
   if (shards.size() > 1) {
-    write_json(folder / fmt::format("{}.safetensors.index.json", kWeights), index);
+    write_json(folder / fmt::format("{}.safetensors.index.json", files.base), index);
   }
 }
 
@@ -165,11 +175,11 @@ void write_random_model(const fs::path& folder, const RandomModel& model) {
   write_json(folder / "transformer" / "config.json", transformer_config_json(model.transformer));
   write_json(folder / "vae" / "config.json", autoencoder_config_json(model.autoencoder));
   write_json(folder / "scheduler" / "scheduler_config.json", scheduler_config_json());
-  write_weights(folder / "vae",
-                RandomWeights::of_autoencoder(model.autoencoder, model.scheme, model.seed),
+  const auto vae = RandomWeights::of_autoencoder(model.autoencoder, model.scheme, model.seed);
+  write_weights(folder / "vae", source_of(vae, model.autoencoder_files.dtype),
                 model.autoencoder_files);
-  write_weights(folder / "transformer",
-                RandomWeights::of_transformer(model.transformer, model.scheme, model.seed),
+  const auto random = RandomWeights::of_transformer(model.transformer, model.scheme, model.seed);
+  write_weights(folder / "transformer", source_of(random, model.transformer_files.dtype),
                 model.transformer_files);
   write_json(folder / "model_index.json", model_index_json());  // last: the folder is complete
 }

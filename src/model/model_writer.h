@@ -10,10 +10,12 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "model/autoencoder.h"
 #include "model/random_init.h"
 #include "model/transformer_config.h"
+#include "model/weight_source.h"
 
 namespace omnigen::model {
 
@@ -26,12 +28,14 @@ struct WeightFiles {
   at::ScalarType dtype = at::kBFloat16;
   // A new file is begun before this is exceeded; no more than one file's tensors are in memory.
   int64_t max_shard_bytes = int64_t{512} << 20;
-  std::function<void(int64_t bytes_done, int64_t bytes_total)> progress;
+  std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};
+  std::string base = "diffusion_pytorch_model";
 };
 
-// `<folder>/diffusion_pytorch_model.safetensors`, or shards and their index, which is written last.
-void write_weights(const std::filesystem::path& folder, const RandomWeights& weights,
+// `<folder>/<base>.safetensors`, or shards and their index, which is written last.
+void write_weights(const std::filesystem::path& folder, const WeightSource& weights,
                    const WeightFiles& files);
+WeightSource source_of(const RandomWeights& weights, at::ScalarType dtype);
 
 struct RandomModel {
   TransformerConfig transformer;
@@ -39,7 +43,7 @@ struct RandomModel {
   RandomScheme scheme = RandomScheme::kPlausible;
   uint64_t seed = 0;
   WeightFiles transformer_files;
-  WeightFiles autoencoder_files = {at::kFloat, int64_t{512} << 20, {}};
+  WeightFiles autoencoder_files = {at::kFloat, int64_t{512} << 20, {}, "diffusion_pytorch_model"};
 };
 
 // transformer/, vae/, scheduler/ and model_index.json. `tokenizer/` is the caller's to copy.

@@ -348,6 +348,9 @@ std::vector<std::pair<std::string, at::Tensor>> OmniGenTransformer::named_weight
   }
   return named;
 }
+at::Tensor OmniGenTransformer::position_table() const {
+  return impl_->patch_embed.table();
+}
 at::ScalarType OmniGenTransformer::dtype() const {
   return impl_->dtype();
 }

@@ -56,6 +56,8 @@ class OmniGenTransformer {
   // Every weight by diffusers name, in the order of definition; the positional table excluded.
   // Compact ones are made dense for this.
   [[nodiscard]] std::vector<std::pair<std::string, at::Tensor>> named_weights() const;
+  // The positional table as it was stored, or computed in the compute dtype. Shapes: [1, S·S, D].
+  [[nodiscard]] at::Tensor position_table() const;
   // The module tree with `linear` set, for adapters to attach to.
   nn::ModuleTree module_tree();
   [[nodiscard]] at::ScalarType dtype() const;

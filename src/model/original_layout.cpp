@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "io/safetensors_reader.h"
 #include "model/json_config.h"
-#include "model/weight_placer.h"
+#include "model/omnigen_transformer.h"
+#include "model/weight_map.h"
 #include "util/error.h"
 
 namespace omnigen::model {
@@ -105,21 +108,93 @@ TransformerConfig original_config(const fs::path& config_path) {
   return config;
 }
 
-TransformerWeights read_original(const fs::path& folder, const TransformerConfig& config,
-                                 const Placement& placement) {
+std::map<std::string, at::Tensor> read_original(const fs::path& folder,
+                                                const TransformerConfig& config) {
   const io::SafetensorsFolder files(folder, "model");
   std::map<std::string, std::vector<int64_t>> found;
   for (const std::string& name : files.names()) found[name] = files.info(name).shape;
   require_exact(folder.string(), original_shapes(config), found, {"pos_embed"});
-  WeightPlacer placer(config, placement);
+  std::map<std::string, at::Tensor> weights;
   for (const auto& [name, shape] : trained_shapes(config)) {
     const int64_t part = part_of_fused(name);
-    placer.add(name, part < 0
-                         ? files.tensor(original_name(name))
-                         : files.tensor(fused_name(name)).narrow(0, part * shape[0], shape[0]));
+    weights[name] = part < 0 ? files.tensor(original_name(name))
+                             : files.tensor(fused_name(name)).narrow(0, part * shape[0], shape[0]);
   }
-  if (files.contains("pos_embed")) placer.add_table(files.tensor("pos_embed"));
-  return placer.take();
+  if (files.contains("pos_embed")) weights[kPositionTable] = files.tensor("pos_embed");
+  return weights;
+}
+
+nlohmann::ordered_json original_config_json(const TransformerConfig& config) {
+  const TransformerConfig fixed;
+  for (const auto& [name, value, expected] :
+       {std::tuple{"pos_embed_max_size", config.pos_embed_max_size, kFixedPositionSide},
+        {"time_step_dim", config.time_step_dim, fixed.time_step_dim},
+        {"in_channels", config.in_channels, fixed.in_channels},
+        {"patch_size", config.patch_size, fixed.patch_size}}) {
+    if (value == expected) continue;
+    throw util::ConfigError(
+        fmt::format("{}: this model has {}, the original layout is of models with {} only; export "
+                    "it as diffusers",
+                    name, value, expected));
+  }
+  return {{"architectures", {"Phi3ForCausalLM"}},
+          {"attention_bias", false},
+          {"attention_dropout", 0.0},
+          {"bos_token_id", 1},
+          {"embd_pdrop", 0.0},
+          {"eos_token_id", 32000},
+          {"hidden_act", "silu"},
+          {"hidden_size", config.hidden_size},
+          {"initializer_range", 0.02},
+          {"intermediate_size", config.intermediate_size},
+          {"max_position_embeddings", config.max_position_embeddings},
+          {"model_type", "phi3"},
+          {"num_attention_heads", config.num_attention_heads},
+          {"num_hidden_layers", config.num_layers},
+          {"num_key_value_heads", config.num_key_value_heads},
+          {"original_max_position_embeddings", config.original_max_position_embeddings},
+          {"pad_token_id", config.pad_token_id},
+          {"resid_pdrop", 0.0},
+          {"rms_norm_eps", config.rms_norm_eps},
+          {"rope_scaling",
+           {{"long_factor", config.rope_long_factor},
+            {"short_factor", config.rope_short_factor},
+            {"type", "su"}}},
+          {"rope_theta", config.rope_base},
+          {"sliding_window", config.max_position_embeddings * 2},
+          {"tie_word_embeddings", false},
+          {"use_cache", true},
+          {"vocab_size", config.vocab_size}};
+}
+
+WeightSource original_source(const TransformerConfig& config,
+                             const std::function<at::Tensor(const std::string&)>& weight) {
+  std::map<std::string, std::string> ours;  // original name -> the first weight's that it holds
+  WeightSource source;
+  for (const auto& [name, shape] : trained_shapes(config)) {
+    const int64_t part = part_of_fused(name);
+    if (part < 0) {
+      source.entries.push_back({original_name(name), shape});
+      ours[original_name(name)] = name;
+    } else if (part == 0) {
+      source.entries.push_back({fused_name(name), {3 * shape[0], shape[1]}});
+      ours[fused_name(name)] = name;
+    }
+  }
+  const int64_t side = config.pos_embed_max_size;
+  source.entries.push_back({original_name(kPositionTable), {1, side * side, config.hidden_size}});
+  ours[original_name(kPositionTable)] = kPositionTable;
+  source.make = [ours, weight](const NamedShape& entry) {
+    const std::string& name = ours.at(entry.name);
+    if (part_of_fused(name) < 0) return weight(name);
+    const size_t at = name.find("to_q");
+    std::vector<at::Tensor> parts;
+    for (const char* part : {"to_q", "to_k", "to_v"}) {
+      parts.push_back(weight(std::string(name).replace(at, 4, part)));
+    }
+    return at::cat(parts, 0);
+  };
+  return source;
 }
 
 }  // namespace omnigen::model

@@ -50,6 +50,12 @@ at::Tensor PatchEmbed::embed(const std::vector<at::Tensor>& latents,
   return linear.forward(packed) + joined(places);
 }
 
+at::Tensor PatchEmbed::table() const {
+  if (table_.defined()) return table_;
+  return nn::whole_position_table(config_.pos_embed_max_size, config_.hidden_size,
+                                  output_.weight.scalar_type());
+}
+
 at::Tensor PatchEmbed::positions(const Grid& grid) const {
   const std::lock_guard lock(mutex_);
   at::Tensor& crop = crops_[{grid.height, grid.width}];

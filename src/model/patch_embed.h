@@ -31,6 +31,8 @@ class PatchEmbed {
   // dtype.
   at::Tensor output_tokens(const std::vector<at::Tensor>& latents) const;
   at::Tensor input_tokens(const std::vector<at::Tensor>& latents) const;
+  // The whole table, stored or computed. Shapes: [1, S·S, D].
+  [[nodiscard]] at::Tensor table() const;
 
  private:
   at::Tensor embed(const std::vector<at::Tensor>& latents, const Projection& projection) const;

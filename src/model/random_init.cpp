@@ -82,21 +82,12 @@ RandomWeights::Distribution RandomWeights::distribution_of(const Entry& entry) c
   return {0.0, 1.0 / std::sqrt(static_cast<double>(fan_in(entry.shape))), false};
 }
 
-// Row by row of the grid: the whole table in float64 would be the largest thing in memory.
-at::Tensor RandomWeights::position_rows(at::ScalarType dtype) const {
-  const int64_t side = transformer_.pos_embed_max_size;
-  const int64_t channels = transformer_.hidden_size;
-  at::Tensor table = at::empty({1, side * side, channels}, dtype);
-  for (int64_t row = 0; row < side; ++row) {
-    table.narrow(1, row * side, side)
-        .copy_(nn::position_table(side, channels, {row, 0, 1, side}).unsqueeze(0));
-  }
-  return table;
-}
-
 at::Tensor RandomWeights::make(const Entry& entry, at::ScalarType dtype) const {
   const at::NoGradGuard no_grad;
-  if (entry.name == kPositionTable) return position_rows(dtype);
+  if (entry.name == kPositionTable) {
+    return nn::whole_position_table(transformer_.pos_embed_max_size, transformer_.hidden_size,
+                                    dtype);
+  }
   const Distribution distribution = distribution_of(entry);
   at::Tensor weight = at::full(entry.shape, distribution.offset, dtype);
   if (distribution.scale == 0.0) return weight;

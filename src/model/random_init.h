@@ -52,7 +52,6 @@ class RandomWeights {
   RandomWeights(RandomScheme scheme, uint64_t seed) : scheme_(scheme), seed_(seed) {}
   [[nodiscard]] Distribution distribution_of(const Entry& entry) const;
   [[nodiscard]] Distribution scratch(const Entry& entry) const;
-  [[nodiscard]] at::Tensor position_rows(at::ScalarType dtype) const;
 
   RandomScheme scheme_;
   uint64_t seed_;

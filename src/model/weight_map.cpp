@@ -45,19 +45,13 @@ fs::path transformer_folder(const fs::path& folder) {
   return fs::exists(inside / "config.json") ? inside : folder;
 }
 
-TransformerWeights read_transformer(const fs::path& folder, const TransformerConfig& config,
-                                    const Placement& placement) {
+std::map<std::string, at::Tensor> read_transformer(const fs::path& folder,
+                                                   const TransformerConfig& config) {
   const io::SafetensorsFolder files(folder, kWeights);
   require_exact(folder.string(), weight_shapes(config), shapes_of(files), {kPositionTable});
-  WeightPlacer placer(config, placement);
-  for (const std::string& name : files.names()) {
-    if (name == kPositionTable) {
-      placer.add_table(files.tensor(name));
-    } else {
-      placer.add(name, files.tensor(name));
-    }
-  }
-  return placer.take();
+  std::map<std::string, at::Tensor> weights;
+  for (const std::string& name : files.names()) weights[name] = files.tensor(name);
+  return weights;
 }
 
 // Attention names of files older than diffusers 0.17; linear weights of still older ones are 1x1
@@ -121,14 +115,25 @@ TransformerConfig read_transformer_config(const fs::path& folder) {
   return is_original_layout(path) ? original_config(path) : TransformerConfig::from_file(path);
 }
 
+std::map<std::string, at::Tensor> stored_weights(const fs::path& folder,
+                                                 const TransformerConfig& config) {
+  const fs::path inside = transformer_folder(folder);
+  return is_original_layout(inside / "config.json") ? read_original(inside, config)
+                                                    : read_transformer(inside, config);
+}
+
 std::unique_ptr<OmniGenTransformer> load_transformer(const fs::path& folder,
                                                      const Placement& placement) {
   const TransformerConfig config = read_transformer_config(folder);
-  const fs::path inside = transformer_folder(folder);
-  auto weights = is_original_layout(inside / "config.json")
-                     ? read_original(inside, config, placement)
-                     : read_transformer(inside, config, placement);
-  return std::make_unique<OmniGenTransformer>(config, std::move(weights));
+  WeightPlacer placer(config, placement);
+  for (const auto& [name, weight] : stored_weights(folder, config)) {
+    if (name == kPositionTable) {
+      placer.add_table(weight);
+    } else {
+      placer.add(name, weight);
+    }
+  }
+  return std::make_unique<OmniGenTransformer>(config, placer.take());
 }
 
 int64_t weight_bytes(const TransformerConfig& config, const Placement& placement) {

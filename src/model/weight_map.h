@@ -21,6 +21,8 @@ struct Placement {
   // How the linear layers' weights are stored; nothing: in dtype.
   std::optional<nn::WeightFormat> format = {};
   bool compact_on_host = false;  // then the device never holds a weight in dtype
+  // Every weight a leaf with memory of its own, which autograd and an optimizer may write to.
+  bool trained = false;
 };
 
 // `<folder>/transformer/` or, without that, `<folder>` itself: config.json and
@@ -30,6 +32,11 @@ struct Placement {
 // Errors: DataError.
 std::unique_ptr<OmniGenTransformer> load_transformer(const std::filesystem::path& folder,
                                                      const Placement& placement);
+
+// Weights by diffusers name as they are stored, memory-mapped, of either layout; the positional
+// table where there is one. Errors: DataError.
+std::map<std::string, at::Tensor> stored_weights(const std::filesystem::path& folder,
+                                                 const TransformerConfig& config);
 
 // The folder of the VAE itself: config.json and the weights. Errors: DataError.
 std::unique_ptr<Autoencoder> load_autoencoder(const std::filesystem::path& folder,

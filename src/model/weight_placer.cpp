@@ -51,7 +51,12 @@ void WeightPlacer::add(const std::string& name, const at::Tensor& tensor) {
     weights_.dense[name] =
         nn::compact(kernel.flatten(1), *placement_.format)->dequantized().view(kernel.sizes());
   } else {
-    weights_.dense[name] = placed(tensor, name, placement_);
+    at::Tensor weight = placed(tensor, name, placement_);
+    if (placement_.trained) {
+      if (weight.is_alias_of(tensor)) weight = weight.clone();
+      weight.requires_grad_();
+    }
+    weights_.dense[name] = std::move(weight);
   }
 }
 

@@ -33,4 +33,14 @@ at::Tensor position_table(int64_t side, int64_t channels, const GridCrop& crop) 
       .reshape({crop.height * crop.width, channels});
 }
 
+// Row by row of the grid: the whole table in float64 would be the largest thing in memory.
+at::Tensor whole_position_table(int64_t side, int64_t channels, at::ScalarType dtype) {
+  at::Tensor table = at::empty({1, side * side, channels}, dtype);
+  for (int64_t row = 0; row < side; ++row) {
+    table.narrow(1, row * side, side)
+        .copy_(position_table(side, channels, {row, 0, 1, side}).unsqueeze(0));
+  }
+  return table;
+}
+
 }  // namespace omnigen::nn

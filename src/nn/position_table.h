@@ -24,4 +24,7 @@ GridCrop central_crop(int64_t side, int64_t height, int64_t width);
 // divisible by 4.
 at::Tensor position_table(int64_t side, int64_t channels, const GridCrop& crop);
 
+// All of it, as model files hold it. Shapes: [1, side · side, channels].
+at::Tensor whole_position_table(int64_t side, int64_t channels, at::ScalarType dtype);
+
 }  // namespace omnigen::nn

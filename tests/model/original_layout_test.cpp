@@ -6,8 +6,10 @@
 #include <fstream>
 
 #include "io/safetensors_writer.h"
+#include "model/model_writer.h"
 #include "model/tiny_models.h"
 #include "model/tiny_samples.h"
+#include "model/weight_map.h"
 #include "support/temp_dir.h"
 #include "support/tensor_near.h"
 #include "util/error.h"
@@ -83,6 +85,43 @@ TEST(OriginalLayout, MissingWeightsHaveTheFilesOwnNames) {
   } catch (const util::DataError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("llm.layers.1.self_attn.qkv_proj.weight"));
     EXPECT_THAT(error.what(), ::testing::HasSubstr("final_layer.adaLN_modulation.1.bias"));
+  }
+}
+
+// Every weight comes back under its own name, and the fused ones are those of the file.
+TEST(OriginalLayout, WhatIsWrittenIsWhatWasRead) {
+  const test::TempDir dir;
+  const TransformerConfig config = fixed_config();
+  const auto theirs = test::original_weights(config);
+  const auto ours = test::tiny_weights(config);
+  const at::Tensor table = at::rand({1, 192 * 192, config.hidden_size});
+  const WeightSource source = original_source(config, [&](const std::string& name) {
+    return name == kPositionTable ? table : ours.at(name);
+  });
+  ASSERT_EQ(source.entries.size(), theirs.size() + 1);
+  for (const NamedShape& entry : source.entries) {
+    const at::Tensor made = source.make(entry);
+    EXPECT_EQ(made.sizes(), at::IntArrayRef(entry.shape)) << entry.name;
+    EXPECT_TENSOR_EQ(made, entry.name == "pos_embed" ? table : theirs.at(entry.name));
+  }
+  write_weights(dir.path(), source, {.dtype = at::kFloat, .base = "model"});
+  std::ofstream(dir / "config.json") << original_config_json(config).dump();
+  const TransformerConfig read = read_transformer_config(dir.path());
+  EXPECT_EQ(transformer_config_json(read), transformer_config_json(config));
+  const auto stored = stored_weights(dir.path(), read);
+  EXPECT_EQ(stored.size(), ours.size() + 1);
+  for (const auto& [name, value] : ours) EXPECT_TENSOR_EQ(stored.at(name), value);
+  EXPECT_TENSOR_EQ(stored.at(kPositionTable), table);
+}
+
+TEST(OriginalLayout, HasNoPlaceForOtherSizes) {
+  TransformerConfig config = fixed_config();
+  config.time_step_dim = 16;
+  try {
+    static_cast<void>(original_config_json(config));
+    FAIL() << "no error";
+  } catch (const util::ConfigError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("time_step_dim: this model has 16"));
   }
 }
 

@@ -35,6 +35,21 @@ at::Tensor output_of(const Placement& placement) {
       .forward({test::image_sample("latent_c", 8, 6, 0.75)})[0];
 }
 
+TEST(WeightPlacer, TrainedWeightsAreLeavesWithMemoryOfTheirOwn) {
+  const auto sources = test::tiny_weights(test::tiny_config());
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    Placement placement{dtype, at::kCPU};
+    placement.trained = true;
+    WeightPlacer placer(test::tiny_config(), placement);
+    for (const auto& [name, weight] : sources) placer.add(name, weight);
+    for (const auto& [name, weight] : placer.take().dense) {
+      EXPECT_TRUE(weight.is_leaf() && weight.requires_grad() && weight.is_contiguous()) << name;
+      EXPECT_FALSE(weight.is_alias_of(sources.at(name))) << name;
+      EXPECT_TENSOR_EQ(weight.detach(), sources.at(name).to(dtype));
+    }
+  }
+}
+
 TEST(WeightPlacer, CompactsLinearWeightsOnly) {
   const auto weights = placed_weights(placement_of(nn::WeightFormat::kInt8Torchao));
   const auto all = test::tiny_weights(test::tiny_config());
