@@ -152,6 +152,7 @@ class Run {
   [[nodiscard]] ModelSizes model_sizes() const;
   [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
   void finish(const TrainingState& state, bool complete, Metrics& metrics);
+  void describe_start(const RunPlan& plan) const;
   [[nodiscard]] bool is_root() const { return job_.rank() == 0; }
 
   const config::LoadResult& loaded_;
@@ -245,6 +246,11 @@ ModelSizes Run::model_sizes() const {
           config_.optim.use_ema};
 }
 
+void Run::describe_start(const RunPlan& plan) const {
+  log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
+  for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
+}
+
 int Run::train() {
   comm::ProcessGroup& group = *group_.group;
   run_state_.describe(run_facts(config_, job_, group_));
@@ -321,10 +327,7 @@ int Run::train() {
   } else if (is_root()) {
     util::log::info(fmt::format("no checkpoint in {}: starting afresh", output_dir.string()));
   }
-  if (is_root()) {
-    log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
-    for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
-  }
+  if (is_root()) describe_start(plan);
   if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
   const int exit_code =
       advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });

@@ -86,6 +86,7 @@ std::string usage() {
 
 std::string unknown_verb_text(const std::string& name) {
   std::vector<std::string> names;
+  names.reserve(kVerbs.size());
   for (const Verb& verb : kVerbs) names.emplace_back(verb.name);
   const std::string near = config::nearest(name, names);
   return fmt::format("unknown command \"{}\"{}", name,
