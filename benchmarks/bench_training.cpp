@@ -105,7 +105,7 @@ Training::Training(const TrainingOptions& options)
   clip.method = optim::ClipMethod::kValue;
   clip.limit = kClipValue;
   step_ = std::make_unique<train::TrainStep>(
-      train::TrainStep::Parts{*transformer_, adapters_, *gradients_, *optimizer_, group_, clip});
+      train::TrainStep::Parts{*transformer_, &adapters_, *gradients_, *optimizer_, group_, clip});
 
   const train::LoaderSet set{{std::make_shared<WorkloadDataset>(folder_.path(), options.px), 0},
                              false};
@@ -126,7 +126,7 @@ void Training::check() {
     packed.push_back(loader_->load(data::SampleRef{0, i, 0}));
     alone.push_back({packed.back()});
   }
-  train::TrainStep unclipped({*transformer_, adapters_, *gradients_, *optimizer_, group_, {}});
+  train::TrainStep unclipped({*transformer_, &adapters_, *gradients_, *optimizer_, group_, {}});
   const auto together = unclipped.run({packed}, 0.0);
   const at::Tensor gradient = gradients_->buffer().clone();
   const auto separately = unclipped.run(alone, 0.0);

@@ -26,7 +26,7 @@ const std::map<std::string, Rule> kRules = {
     {"lr_scheduler", {"2.8", ""}},
     {"mixed_precision", {"C11", "Set bf16, or no for float32"}},
     {"model_family", {"M11", "omnigen-dist trains OmniGen only"}},
-    {"model_type", {"1.4.1", "Set it to lora"}},
+    {"model_type", {"1.4.1", "Set it to lora or full"}},
     {"optimizer", {"1.4.6", ""}},
     {"report_to", {"C33", ""}}};
 

@@ -186,6 +186,13 @@ bool computes_in_bf16(const ModelConfig& model) {
 void check_model_rules(const Json& given, const Config& config, Messages* messages) {
   const ModelConfig& model = config.model;
   if (model.model_type == "lora") check_adapter_keys(config.adapter, messages);
+  if (model.model_type == "full" && !config.adapter.init_lora.empty()) {
+    messages->error(
+        "init_lora",
+        "begins an adapter, but model_type full has none. Leave it out; to begin at a "
+        "model with the adapter merged into it, write that with \"omnigen-dist export\"",
+        "1.8");
+  }
   if (config.optim.optimizer == "adamw_bf16" && !computes_in_bf16(model)) {
     messages->error(
         "optimizer",
@@ -198,7 +205,7 @@ void check_model_rules(const Json& given, const Config& config, Messages* messag
         "{} with model_type full: only adapters can train on quantised weights. Set no_change",
         model.base_model_precision);
     if (config.train.i_know_what_i_am_doing) {
-      messages->warn("base_model_precision", text, "C18");
+      messages->warn("base_model_precision", text + "; the weights are left unquantised", "C18");
     } else {
       messages->error("base_model_precision", text, "C18");
     }

@@ -153,6 +153,7 @@ void report_weights(const config::Config& config, Report& report) {
   // Memory-mapped, and not compacted: nothing of the weights is read.
   model::Placement placement = transformer_placement(config.model, at::kCPU);
   placement.format.reset();
+  placement.trained = false;
   report.attempt([&] { model::load_transformer(folder, placement); });
   report.attempt([&] {
     model::load_autoencoder(cache::vae_folder(config.model), vae_placement(config.model, at::kCPU));
@@ -173,13 +174,20 @@ void report_validation(const config::LoadResult& loaded, Report& report) {
   });
 }
 
-void report_adapter(const config::Config& config, Report& report) {
+void report_trained(const config::Config& config, Report& report) {
   const model::TransformerConfig shape = transformer_shape(config, report);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   const auto bytes = static_cast<double>(
       model::weight_bytes(shape, transformer_placement(config.model, at::kCPU)));
   report.say("  {} parameters, {:.2f} GiB as {}", model::num_parameters(shape), bytes / kGiB,
              precision_text(config.model));
+  if (trains_whole_model(config.model)) {
+    report.say(
+        "\nwhole model: every weight is trained; a rank holds {:.2f} GiB of gradients and its "
+        "share of the optimizer's state",
+        4.0 * static_cast<double>(model::num_parameters(shape)) / kGiB);
+    return;
+  }
   if (config.adapter.lora_type == "lycoris" && !config.adapter.lycoris_config.starts_with("{")) {
     report.say("\nadapter: no lycoris_config");
     return;
@@ -207,7 +215,7 @@ int run_check(const std::vector<std::string>& args) {
   report_values(loaded, report);
   report_batch(loaded, report);
   report_datasets(loaded, report);
-  report.attempt([&] { report_adapter(loaded.config, report); });
+  report.attempt([&] { report_trained(loaded.config, report); });
   report_weights(loaded.config, report);
   report_validation(loaded, report);
   report.attempt([&] { find_services(loaded); });

@@ -21,11 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr int kManifestVersion = 1;
 constexpr const char* kManifest = "checkpoint_manifest.json";
-constexpr const char* kParametersFile = "parameters.safetensors";
-constexpr const char* kOptimizerFile = "optimizer.safetensors";
+const std::string kParametersFile = std::string(kParametersBase) + ".safetensors";
+const std::string kOptimizerFile = std::string(kOptimizerBase) + ".safetensors";
 constexpr const char* kEmaFolder = "ema";
 constexpr const char* kEmaStateFile = "ema/ema_state.safetensors";
-constexpr const char* kStateFile = "training_state.json";
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kRollingSuffix = "-rolling";
 constexpr std::string_view kBestSuffix = "-best";
@@ -41,6 +40,10 @@ CheckpointKind kind_of(const fs::path& path) {
     if (name.ends_with(suffix_of(kind))) return kind;
   }
   return CheckpointKind::kOrdinary;
+}
+
+std::string checkpoint_name(int64_t step, CheckpointKind kind) {
+  return fmt::format("{}{}{}", kPrefix, step, suffix_of(kind));
 }
 
 void write_contents(const fs::path& dir, const CheckpointContents& contents) {
@@ -119,18 +122,29 @@ std::vector<fs::path> CheckpointStore::list() const {
   return found;
 }
 
+fs::path CheckpointStore::aside(int64_t step, CheckpointKind kind) const {
+  return output_dir_ / (checkpoint_name(step, kind) + ".tmp");
+}
+
 fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
                                CheckpointKind kind) {
-  const std::string name = fmt::format("{}{}{}", kPrefix, step, suffix_of(kind));
+  const auto write = [&](const fs::path& folder) { write_contents(folder, contents); };
+  return save(step, write, kind);
+}
+
+fs::path CheckpointStore::save(int64_t step, const Write& write, CheckpointKind kind) {
+  const std::string name = checkpoint_name(step, kind);
   const fs::path dir = output_dir_ / name;
-  const fs::path aside = output_dir_ / (name + ".tmp");
+  const fs::path aside = this->aside(step, rolling);
   fs::remove_all(aside);
   fs::create_directories(aside);
   try {
-    write_contents(aside, contents);
+    write(aside);
     io::write_atomically(aside / kManifest, make_manifest(aside, name).dump(2) + "\n");
     if (fs::exists(dir)) fs::remove_all(dir);  // a damaged one that a resume has passed over
     io::rename_directory(aside, dir);
+  } catch (const util::CommError&) {
+    throw;
   } catch (const std::exception& error) {
     std::error_code ignored;
     fs::remove_all(aside, ignored);
@@ -222,12 +236,16 @@ LoadedCheckpoint load_checkpoint(const fs::path& checkpoint) {
   if (fs::exists(checkpoint / kEmaStateFile)) {
     loaded.ema_state = read_tensors(checkpoint / kEmaStateFile);
   }
+  loaded.training_state = load_training_state(checkpoint);
+  return loaded;
+}
+
+nlohmann::json load_training_state(const fs::path& checkpoint) {
   try {
-    loaded.training_state = nlohmann::json::parse(io::read_file(checkpoint / kStateFile));
+    return nlohmann::json::parse(io::read_file(checkpoint / kStateFile));
   } catch (const nlohmann::json::exception& error) {
     throw util::DataError(fmt::format("{}: {}", (checkpoint / kStateFile).string(), error.what()));
   }
-  return loaded;
 }
 
 }  // namespace omnigen::train

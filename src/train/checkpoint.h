@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,6 +20,14 @@
 namespace omnigen::train {
 
 using TensorMap = std::map<std::string, at::Tensor>;
+
+// Names inside a checkpoint that more than one file knows.
+inline constexpr const char* kParametersBase = "parameters";
+inline constexpr const char* kOptimizerBase = "optimizer";
+inline constexpr const char* kEmaStateBase = "ema_state";         // of a whole model
+inline constexpr const char* kTransformerFolder = "transformer";  // of a whole model
+inline constexpr const char* kAverageFolder = "transformer_ema";  // of a whole model
+inline constexpr const char* kStateFile = "training_state.json";
 
 struct CheckpointContents {
   adapter::AdapterFiles adapter;
@@ -47,6 +56,11 @@ class CheckpointStore {
   // Errors: Error (disk full …); earlier checkpoints are untouched.
   std::filesystem::path save(int64_t step, const CheckpointContents& contents,
                              CheckpointKind kind = CheckpointKind::kOrdinary);
+  // `write` puts everything but the manifest into the folder that it is given, which is aside().
+  using Write = std::function<void(const std::filesystem::path& folder)>;
+  std::filesystem::path save(int64_t step, const Write& write,
+                             CheckpointKind kind = CheckpointKind::kOrdinary);
+  [[nodiscard]] std::filesystem::path aside(int64_t step, CheckpointKind kind) const;
   // Deletes folders of kind kBest but the one that `checkpoint-best.json` names. Rank 0 only.
   void remove_superseded_best() const;
 
@@ -76,8 +90,11 @@ struct LoadedCheckpoint {
   TensorMap optimizer;
   nlohmann::json training_state;
 };
-// Errors: DataError.
+// Of an adapter. Errors: DataError.
 LoadedCheckpoint load_checkpoint(const std::filesystem::path& checkpoint);
+
+// `training_state.json` of any checkpoint. Errors: DataError.
+nlohmann::json load_training_state(const std::filesystem::path& checkpoint);
 
 // Step in a folder's name, or nothing where it is not a checkpoint's name.
 std::optional<int64_t> checkpoint_step(const std::filesystem::path& path);

@@ -1,5 +1,4 @@
-// The averaged weights, held by rank 0, in place of the live ones on every rank while something is
-// measured.
+// The averaged weights, in place of the live ones on every rank while something is measured.
 #pragma once
 
 #include <torch/types.h>
@@ -14,9 +13,10 @@ namespace omnigen::train {
 
 class EmaWeights {
  public:
-  // `ema` is null on ranks other than 0.
-  EmaWeights(std::vector<optim::Parameter> parameters, const optim::Ema* ema,
-             comm::ProcessGroup& group);
+  // `holders`: the rank that averages each of the parameters. `ema` has this rank's, in their
+  // order; null on ranks that average none.
+  EmaWeights(std::vector<optim::Parameter> parameters, std::vector<int> holders,
+             const optim::Ema* ema, comm::ProcessGroup& group);
 
   // Live values are kept aside, bit for bit. Collective.
   void enter();
@@ -24,6 +24,7 @@ class EmaWeights {
 
  private:
   std::vector<optim::Parameter> parameters_;
+  std::vector<int> holders_;
   const optim::Ema* ema_;
   comm::ProcessGroup& group_;
   std::vector<at::Tensor> live_;

@@ -67,7 +67,7 @@ void Measure::score(int64_t step, const std::vector<validate::ValidationImage>& 
 
 void Measure::render_benchmarks(bool log_scores) {
   if (!renders() || parts_.config.validate.disable_benchmark) return;
-  validator_.render_benchmarks({parts_.transformer, autoencoder(), &parts_.adapters});
+  validator_.render_benchmarks({parts_.transformer, autoencoder(), parts_.adapters});
   release_autoencoder();
   if (log_scores) score(0, validator_.benchmark_images());
 }
@@ -79,7 +79,7 @@ std::vector<validate::ValidationImage> Measure::validate(int64_t step) {
   if (parts_.ema != nullptr) {
     swap = {[this] { parts_.ema->enter(); }, [this] { parts_.ema->leave(); }};
   }
-  auto result = validator_.run(step, {parts_.transformer, autoencoder(), &parts_.adapters}, swap);
+  auto result = validator_.run(step, {parts_.transformer, autoencoder(), parts_.adapters}, swap);
   release_autoencoder();
   for (const validate::ValidationImage& image : result.images) {
     parts_.metrics.image(

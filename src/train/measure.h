@@ -23,7 +23,7 @@ class Measure {
     const config::Config& config;
     comm::ProcessGroup& group;
     model::OmniGenTransformer& transformer;
-    adapter::AdapterSet& adapters;
+    adapter::AdapterSet* adapters;  // null: the whole model is trained
     at::Device device;
     const optim::Optimizer& optimizer;
     EmaWeights* ema;  // null without use_ema

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <optional>
 
-#include "adapter/adapter_files.h"
+#include "cache/vae_identity.h"
 #include "comm/group_factory.h"
 #include "comm/rank_agreement.h"
 #include "io/atomic_file.h"
 #include "optim/make_optimizer.h"
+#include "train/adapter_weights.h"
 #include "train/best_checkpoint.h"
 #include "train/data_doubts.h"
 #include "train/evaluation.h"
@@ -20,6 +21,7 @@
 #include "train/run_services.h"
 #include "train/run_setup.h"
 #include "train/trainer.h"
+#include "train/whole_model.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/version.h"
@@ -163,11 +165,8 @@ class Run {
   RunData data_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
   std::unique_ptr<model::OmniGenTransformer> transformer_;
-  std::unique_ptr<adapter::AdapterPlan> adapter_plan_;
-  std::unique_ptr<adapter::AdapterSet> adapters_;
-  std::vector<optim::Parameter> parameters_;
+  std::unique_ptr<TrainedWeights> weights_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::unique_ptr<optim::FlatGradients> gradients_;
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<EmaWeights> ema_weights_;
   std::unique_ptr<Publisher> publisher_;  // rank 0
@@ -178,51 +177,38 @@ void Run::load_model() {
   tokenizer_ = std::make_unique<tokenizer::Tokenizer>(load_tokenizer(folder));
   transformer_ =
       model::load_transformer(folder, transformer_placement(config_.model, group_.device));
-  adapter_plan_ = adapter_plan(config_.adapter);
 }
 
 void Run::attach(const std::string& checkpoint) {
-  const nn::ModuleTree tree = transformer_->module_tree();
-  adapters_ = std::make_unique<adapter::AdapterSet>(
-      *adapter_plan_, tree, static_cast<uint64_t>(config_.train.seed), group_.device);
-  if (is_root()) {
-    for (const std::string& notice : adapters_->notices()) util::log::info(notice);
-  }
-  if (!config_.adapter.init_lora.empty()) {
-    const std::string& file = config_.adapter.init_lora;
-    for (const std::string& notice : adapters_->init_from(adapter::read_adapter(file), file)) {
-      if (is_root()) util::log::info(notice);
-    }
+  if (trains_whole_model(config_.model)) {
+    weights_ = std::make_unique<WholeModel>(WholeModel::Parts{
+        *transformer_,
+        {config_.model.pretrained_model_name_or_path, cache::vae_folder(config_.model)},
+        *group_.group});
+  } else {
+    weights_ =
+        std::make_unique<AdapterWeights>(adapter_plan(config_.adapter), transformer_->module_tree(),
+                                         config_, group_.device, *group_.group);
   }
   if (config_.model.gradient_checkpointing) {
     transformer_->set_gradient_checkpointing(
-        true,
-        [this](int64_t block) {
-          return adapters_->parameters_below(fmt::format("layers.{}.", block));
-        },
+        true, [this](int64_t block) { return weights_->leaves_of_block(block); },
         config_.model.gradient_checkpointing_interval.value_or(1));
   }
-  if (config_.optim.reset_optimizer && !checkpoint.empty()) {  // its state begins at these weights
-    load_weights(load_checkpoint(checkpoint), checkpoint, *adapters_);
-  }
-  for (const auto& [name, value] : adapters_->parameters()) parameters_.push_back({name, value});
-  gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
-  optimizer_ =
-      optim::make_optimizer(config_.optim, parameters_, static_cast<uint64_t>(config_.train.seed));
+  if (config_.optim.reset_optimizer && !checkpoint.empty()) weights_->start_at(checkpoint);
+  optimizer_ = weights_->make_optimizer(config_.optim, static_cast<uint64_t>(config_.train.seed));
   if (!config_.optim.use_ema) return;
-  if (is_root()) {
-    ema_ = std::make_unique<optim::Ema>(
-        parameters_, optim::EmaOptions{config_.optim.ema_decay, config_.optim.ema_update_interval,
-                                       config_.optim.ema_warmup_steps});
-  }
-  ema_weights_ = std::make_unique<EmaWeights>(parameters_, ema_.get(), *group_.group);
+  ema_ = weights_->make_ema(
+      {config_.optim.ema_decay, config_.optim.ema_update_interval, config_.optim.ema_warmup_steps});
+  ema_weights_ = std::make_unique<EmaWeights>(weights_->parameters(), weights_->ema_holders(),
+                                              ema_.get(), *group_.group);
 }
 
 Evaluation::Parts Run::evaluation_parts(Metrics& metrics) {
   return {config_.validate,
           *group_.group,
           *transformer_,
-          adapters_.get(),
+          weights_->adapters(),
           data_.eval,
           *optimizer_,
           ema_weights_.get(),
@@ -236,14 +222,13 @@ ModelSizes Run::model_sizes() const {
   const model::Placement placement = transformer_placement(config_.model, group_.device);
   return {model::num_parameters(shape),
           model::weight_bytes(shape, placement),
-          adapters_->num_parameters(),
-          optimizer_->state_bytes(),
+          weights_->num_parameters(),
+          weights_->training_bytes(config_.optim.use_ema) + optimizer_->state_bytes(),
           shape.hidden_size,
           shape.intermediate_size,
           shape.num_layers,
           static_cast<int64_t>(c10::elementSize(placement.dtype)),
-          config_.model.gradient_checkpointing,
-          config_.optim.use_ema};
+          config_.model.gradient_checkpointing};
 }
 
 void Run::describe_start(const RunPlan& plan) const {
@@ -278,12 +263,12 @@ int Run::train() {
   const std::filesystem::path output_dir = config_.train.output_dir;
   Metrics metrics({output_dir / config_.log.logging_dir, is_root(), config_.log.print_filenames},
                   is_root() ? start_trackers(loaded_) : Trackers());
-  Measure measure({config_, group, *transformer_, *adapters_, group_.device, *optimizer_,
+  Measure measure({config_, group, *transformer_, weights_->adapters(), group_.device, *optimizer_,
                    ema_weights_.get(), metrics},
                   validate_options(loaded_, *tokenizer_, is_root()));
   Evaluation evaluation(evaluation_parts(metrics));
   if (is_root()) publisher_ = make_publisher(loaded_, plan, hub);
-  TrainStep step({*transformer_, *adapters_, *gradients_, *optimizer_, group,
+  TrainStep step({*transformer_, weights_->adapters(), weights_->gradients(), *optimizer_, group,
                   optim::clip_options(config_.optim)});
   const auto loader =
       std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));
@@ -292,7 +277,7 @@ int Run::train() {
   Trainer trainer({config_,
                    job_,
                    group,
-                   *adapters_,
+                   *weights_,
                    *optimizer_,
                    step,
                    ema_.get(),
@@ -310,7 +295,6 @@ int Run::train() {
                       const TrainingState& state = trainer.state();
                       publisher_->checkpoint(folder, state.step, state.cursor.epoch, temporary);
                     }},
-                   *adapter_plan_,
                    initial_state(config_, data_.fingerprints, group.size())});
   measure.render_benchmarks(checkpoint.empty());
   evaluation.evaluate_untouched();

@@ -62,9 +62,7 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
 MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan) {
   MemoryEstimate estimate;
   estimate.base_weights = static_cast<double>(sizes.base_bytes);
-  // Leaf and gradient in float32, the optimizer's state, float32 shadows.
-  estimate.trained = static_cast<double>(sizes.num_trained * (4 + 4 + (sizes.ema ? 4 : 0)) +
-                                         sizes.optimizer_bytes);
+  estimate.trained = static_cast<double>(sizes.trained_bytes);
   // Per token and block: with checkpointing one hidden vector; without, about ten hidden vectors
   // (norms, q, k, v, attention, adapters) and four of the MLP's width. One block's worth is alive
   // in any case.

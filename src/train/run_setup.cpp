@@ -151,19 +151,24 @@ fs::path model_folder(const config::ModelConfig& config) {
   return folder;
 }
 
+bool trains_whole_model(const config::ModelConfig& config) {
+  return config.model_type == "full";
+}
+
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device) {
   model::Placement placement;
   placement.dtype = config::computes_in_bf16(config) ? at::kBFloat16 : at::kFloat;
   placement.device = device;
+  placement.trained = trains_whole_model(config);
   const auto format = kFormats.find(config.base_model_precision);
-  if (format != kFormats.end()) placement.format = format->second;
+  if (format != kFormats.end() && !placement.trained) placement.format = format->second;
   placement.compact_on_host = config.quantize_via == "cpu";
   return placement;
 }
 
 std::string precision_text(const config::ModelConfig& config) {
   const std::string dtype = config::computes_in_bf16(config) ? "bf16" : "float32";
-  return config.base_model_precision == "no_change"
+  return config.base_model_precision == "no_change" || trains_whole_model(config)
              ? dtype
              : fmt::format("{}, {} weights", dtype, config.base_model_precision);
 }

@@ -47,6 +47,7 @@ bool is_on_demand(const config::DatasetConfig& dataset);
 RunData open_data(const config::LoadResult& loaded, comm::ProcessGroup& group, at::Device device);
 
 std::filesystem::path model_folder(const config::ModelConfig& config);
+bool trains_whole_model(const config::ModelConfig& config);
 // Dtype, and how base_model_precision stores the linear layers' weights.
 model::Placement transformer_placement(const config::ModelConfig& config, at::Device device);
 // What is computed in, for the log and checkpoints: "bf16", "bf16, int8-quanto weights".

@@ -81,11 +81,13 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
   }
   if (regularised.empty()) return targets;
 
+  TORCH_CHECK(parts_.adapters != nullptr,
+              "regularisation data need an adapter that can be switched off");
   const at::NoGradGuard no_grad;
-  const double multiplier = parts_.adapters.multiplier();
-  parts_.adapters.set_multiplier(0.0);
+  const double multiplier = parts_.adapters->multiplier();
+  parts_.adapters->set_multiplier(0.0);
   const auto untouched = parts_.transformer.forward(inputs_of(regularised, device));
-  parts_.adapters.set_multiplier(multiplier);
+  parts_.adapters->set_multiplier(multiplier);
   size_t next = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     if (batch[i].regularisation) targets[i] = untouched[next++];
@@ -98,8 +100,8 @@ std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double g
   const auto inputs = inputs_of(batch, parts_.transformer.device());
   // Until backward is done: it may compute a block once more.
   std::optional<Drawing> drawing;
-  if (parts_.adapters.draws()) {
-    drawing.emplace(parts_.adapters, rows_of(batch, parts_.transformer.config(), inputs));
+  if (parts_.adapters != nullptr && parts_.adapters->draws()) {
+    drawing.emplace(*parts_.adapters, rows_of(batch, parts_.transformer.config(), inputs));
   }
   const auto predictions = parts_.transformer.forward(inputs);
   std::vector<at::Tensor> losses;

@@ -31,7 +31,7 @@ class TrainStep {
  public:
   struct Parts {
     model::OmniGenTransformer& transformer;
-    adapter::AdapterSet& adapters;
+    adapter::AdapterSet* adapters;  // null: the whole model is trained
     optim::FlatGradients& gradients;
     optim::Optimizer& optimizer;
     comm::ProcessGroup& group;

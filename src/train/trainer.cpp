@@ -14,9 +14,9 @@ namespace {
 
 constexpr size_t kNamedSamples = 10;  // in a message
 
-comm::NamedTensors weights_of(const adapter::AdapterSet& adapters) {
+comm::NamedTensors named(const std::vector<optim::Parameter>& parameters) {
   comm::NamedTensors weights;
-  for (const auto& [name, value] : adapters.parameters()) weights.emplace_back(name, value);
+  for (const optim::Parameter& leaf : parameters) weights.emplace_back(leaf.name, leaf.value);
   return weights;
 }
 
@@ -153,7 +153,7 @@ void Trainer::report_nonfinite(const StepResult& result, const LoadedBatch& batc
 void Trainer::check_weights_agree() {
   const bool first = parts_.state.step == start_step_ + 1;
   if (first || due(parts_.config.comm.weight_hash_interval)) {
-    comm::check_equal_weights(parts_.group, weights_of(parts_.adapters), parts_.state.step);
+    comm::check_equal_weights(parts_.group, named(parts_.weights.parameters()), parts_.state.step);
   }
 }
 
@@ -228,11 +228,11 @@ void Trainer::save_if_due(bool requested) {
 void Trainer::save(CheckpointKind kind) {
   if (saved_step_ == parts_.state.step) return;
   const LongWait wait(parts_.job.watchdog());
-  // Only rank 0 writes; the others wait in a collective with the watchdog's limit, so that nobody
-  // runs into a signal or the end of the run before the checkpoint is there.
+  // Ranks that write nothing wait in a collective with the watchdog's limit, so that nobody runs
+  // into a signal or the end of the run before the checkpoint is there.
+  const util::Stopwatch watch;
+  const auto path = parts_.weights.save(store_, saved_state(), kind);
   if (parts_.group.is_root()) {
-    const util::Stopwatch watch;
-    const auto path = store_.save(parts_.state.step, contents(), kind);
     last_checkpoint_ = path.filename().string();
     bar_->finish();
     util::log::info(fmt::format("saved {} in {:.1f} s", path.string(), watch.elapsed_s()));
@@ -269,18 +269,17 @@ int Trainer::finish() {
   const std::filesystem::path output_dir = parts_.config.train.output_dir;
   if (parts_.config.train.final_checkpoint && parts_.state.step > start_step_) save();
   if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) validate();
-  std::filesystem::path adapter_file;
-  if (parts_.group.is_root()) {
-    const CheckpointContents last = contents();
-    last.adapter.write(output_dir);
-    if (last.ema) last.ema->write(output_dir / "ema");
-    adapter_file = output_dir / last.adapter.weights_name;
+  std::filesystem::path result;
+  {
+    const LongWait wait(parts_.job.watchdog());
+    result = parts_.weights.write_result(output_dir, saved_state());
   }
   parts_.metrics.flush();
   parts_.run_state.end("complete", progress(), util::kExitDone);
-  util::log::info(fmt::format("training complete: {} steps, {}, final adapter at {}",
-                              parts_.state.step, util::duration_text(since_start_.elapsed_s()),
-                              adapter_file.string()));
+  util::log::info(fmt::format("training complete: {} steps, {}, final {} at {}", parts_.state.step,
+                              util::duration_text(since_start_.elapsed_s()),
+                              parts_.weights.adapters() != nullptr ? "adapter" : "model",
+                              result.string()));
   return util::kExitDone;
 }
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "adapter/adapter_plan.h"
 #include "comm/job.h"
 #include "comm/process_group.h"
 #include "config/schema.h"
@@ -23,6 +22,7 @@
 #include "train/stop_signal.h"
 #include "train/timetable.h"
 #include "train/train_step.h"
+#include "train/trained_weights.h"
 #include "train/training_state.h"
 #include "util/progress.h"
 
@@ -37,28 +37,22 @@ struct Hooks {
   std::function<void(const std::filesystem::path& folder, bool temporary)> saved;
 };
 
-// A checkpoint's trained weights, bit for bit. `name`: the checkpoint's, for messages. Errors:
-// DataError.
-void load_weights(const LoadedCheckpoint& loaded, const std::string& name,
-                  adapter::AdapterSet& adapters);
-
 class Trainer {
  public:
   struct Parts {
     const config::Config& config;
     comm::Job& job;
     comm::ProcessGroup& group;
-    adapter::AdapterSet& adapters;
+    TrainedWeights& weights;
     optim::Optimizer& optimizer;
     TrainStep& step;
-    optim::Ema* ema;  // rank 0 with use_ema, else null
+    optim::Ema* ema;  // this rank's averages; null: none
     std::shared_ptr<const SampleLoader> loader;
     RunPlan plan;
     const optim::LrSchedule& schedule;
     Metrics& metrics;
     RunState& run_state;
     Hooks hooks;
-    const adapter::AdapterPlan& adapter_plan;
     TrainingState state;  // settings filled in; step and cursor 0
   };
   explicit Trainer(Parts parts);
@@ -82,7 +76,7 @@ class Trainer {
   void validate();
   void save_if_due(bool requested);
   void save(CheckpointKind kind = CheckpointKind::kOrdinary);
-  [[nodiscard]] CheckpointContents contents() const;
+  [[nodiscard]] SavedState saved_state() const;
   int stop(StopRequest request);
   int finish();
   [[nodiscard]] RunProgress progress() const;

@@ -17,6 +17,26 @@ TEST(Rules, FullTrainingOnQuantisedWeights_C18) {
   EXPECT_THAT(error_with(keys), HasSubstr("only adapters can train on quantised weights"));
 }
 
+TEST(Rules, WhoInsistsTrainsUnquantisedWeights_C18) {
+  ConfigFolder folder;
+  folder.config.update({{"model_type", "full"},
+                        {"base_model_precision", "int8-quanto"},
+                        {"i_know_what_i_am_doing", true}});
+  EXPECT_THAT(joined(folder.load().warnings), HasSubstr("the weights are left unquantised"));
+}
+
+TEST(Rules, AWholeModelBeginsAtNoAdapter) {
+  const std::string error = error_with({{"model_type", "full"}, {"init_lora", "config.json"}});
+  EXPECT_THAT(error, HasSubstr("init_lora: begins an adapter, but model_type full has none"));
+}
+
+TEST(Rules, AWholeModelNeedsNoAdaptersKeys) {
+  ConfigFolder folder;
+  folder.config["model_type"] = "full";
+  folder.config.erase("lycoris_config");
+  EXPECT_EQ(folder.error(), "");
+}
+
 TEST(Rules, ThereIsNoTextEncoder_C19) {
   EXPECT_THAT(error_with({{"train_text_encoder", true}}), HasSubstr("OmniGen has no text encoder"));
 }

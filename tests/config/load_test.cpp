@@ -139,8 +139,7 @@ TEST(Load, KeysThatDoNotActAreRefusedInTrainAndListedInCheck) {
 }
 
 TEST(Load, EveryKnownButIdleValueIsRefused) {
-  const Json idle = {{"model_type", "full"},
-                     {"base_model_precision", "int4-quanto"},
+  const Json idle = {{"base_model_precision", "int4-quanto"},
                      {"mixed_precision", "fp8"},
                      {"lora_init_type", "olora"},
                      {"data_backend_sampling", "uniform"},

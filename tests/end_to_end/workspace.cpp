@@ -80,6 +80,12 @@ Workspace::Workspace() {
                        io::read_file(kSource / "config/quickstart/lycoris_config.json"));
 }
 
+void Workspace::add_evaluation_set(const std::string& id) {
+  nlohmann::json entry = datasets.front();
+  entry.update({{"id", id}, {"dataset_type", "eval"}, {"cache_dir_vae", path("cache-" + id)}});
+  datasets.push_back(entry);
+}
+
 void Workspace::write_config() const {
   io::write_atomically(path("config.json"), config.dump(2));
   io::write_atomically(path("multidatabackend.json"), datasets.dump(2));

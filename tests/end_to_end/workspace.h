@@ -32,6 +32,8 @@ class Workspace {
   nlohmann::json config;
   nlohmann::json datasets;
 
+  // The same pictures as a data set to evaluate with.
+  void add_evaluation_set(const std::string& id);
   // `omnigen-cache build` on `ranks` ranks.
   Outcome build_cache(int ranks = 1);
   // `omnigen-dist` with `output_dir` = output/<name>.

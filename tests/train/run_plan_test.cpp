@@ -42,9 +42,8 @@ TEST(RunPlan, BannerSaysWhatARunWillDo) {
 
 TEST(RunPlan, CheckpointingTradesActivations) {
   const RunPlan plan = make_plan(make_sets(), {1, 1, 1}, 100, 0);
-  ModelSizes sizes{3'762'072'592, 7'524'145'184, 42'504'192, 8 * int64_t{42'504'192},
-                   3072,          8192,          32,         2,
-                   false,         true};
+  ModelSizes sizes{
+      3'762'072'592, 7'524'145'184, 42'504'192, 20 * int64_t{42'504'192}, 3072, 8192, 32, 2, false};
   const MemoryEstimate without = estimate_memory(sizes, plan);
   sizes.gradient_checkpointing = true;
   const MemoryEstimate with = estimate_memory(sizes, plan);

@@ -106,7 +106,7 @@ std::map<std::string, at::Tensor> gradients_of(const adapter::AdapterSet& adapte
 void run_case(const GoldenCase& golden, bool packed) {
   Fixture fixture(golden);
   TrainStep train_step({*fixture.transformer,
-                        fixture.adapters,
+                        &fixture.adapters,
                         *fixture.gradients,
                         *fixture.optimizer,
                         fixture.group,
@@ -156,7 +156,7 @@ TEST(TrainStepGolden, CheckpointedBlocksMatchTheReference) {
       return fixture.adapters.parameters_below(fmt::format("layers.{}.", block));
     });
     TrainStep train_step({*fixture.transformer,
-                          fixture.adapters,
+                          &fixture.adapters,
                           *fixture.gradients,
                           *fixture.optimizer,
                           fixture.group,
