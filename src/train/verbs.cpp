@@ -8,6 +8,7 @@
 #include "comm/group_factory.h"
 #include "config/text.h"
 #include "train/configure.h"
+#include "train/export.h"
 #include "train/run.h"
 #include "train/run_services.h"
 #include "train/run_state.h"
@@ -40,6 +41,10 @@ int status_verb(const Arguments& args) {
   return util::kExitConfig;
 }
 
+int export_verb(const Arguments& args, comm::Job& /*job*/) {
+  return run_export(args);
+}
+
 int wandb_upload_verb(const Arguments& args, comm::Job& /*job*/) {
   if (args.size() == 1) return run_wandb_upload(args.front());
   fmt::print(stderr, "omnigen-dist: wandb-upload wants one OUTPUT_DIR\n\n{}", usage());
@@ -64,6 +69,12 @@ constexpr std::array kVerbs = {
     Verb{"status", "OUTPUT_DIR [--is-preempted]",
          "where a run stands: 0 done, 75 start again, 1 failed, 3 running or unknown", nullptr,
          status_verb},
+    Verb{"export",
+         "--from PATH --to DIR [--format diffusers|original|lycoris|peft] [--model DIR] "
+         "[--weights live|ema] [--dtype bf16|fp16|fp32] [--strength X] [--overwrite]",
+         "write a result in another layout; PATH: a run's folder, a checkpoint, an adapter's file "
+         "or a model folder",
+         export_verb},
     Verb{"wandb-upload", "OUTPUT_DIR", "hand a run's records to the W&B client", wandb_upload_verb},
     Verb{"version", "", "version of this program and of what it was built with", nullptr,
          version_verb}};
