@@ -25,6 +25,7 @@
 #include "model/weight_map.h"
 #include "nn/position_table.h"
 #include "train/export_source.h"
+#include "train/verbs.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/progress.h"
@@ -53,7 +54,7 @@ struct Options {
 };
 
 [[noreturn]] void fail(const std::string& text) {
-  throw util::ConfigError(fmt::format("export: {}\n\n{}", text, kExportUsage));
+  throw util::ConfigError(fmt::format("export: {}\n\n{}", text, usage()));
 }
 
 std::string one_of(const std::string& key, const std::string& value,
