@@ -135,7 +135,7 @@ fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
 fs::path CheckpointStore::save(int64_t step, const Write& write, CheckpointKind kind) {
   const std::string name = checkpoint_name(step, kind);
   const fs::path dir = output_dir_ / name;
-  const fs::path aside = this->aside(step, rolling);
+  const fs::path aside = this->aside(step, kind);
   fs::remove_all(aside);
   fs::create_directories(aside);
   try {

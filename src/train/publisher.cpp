@@ -7,7 +7,6 @@
 
 #include "io/atomic_file.h"
 #include "train/model_card.h"
-#include "util/error.h"
 #include "util/log.h"
 
 namespace omnigen::train {
@@ -57,6 +56,16 @@ void link_tree(const fs::path& from, const fs::path& to) {
   }
 }
 
+// The weights matter more than what is made of them: a full disk is said and the run goes on.
+template <class Work>
+void attempt(const std::string& what, const Work& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    util::log::error(fmt::format("{}: {}", what, error.what()));
+  }
+}
+
 fs::path queue_log(const config::Config& config) {
   return fs::path(config.train.output_dir) / config.log.logging_dir / "publish.log";
 }
@@ -78,7 +87,7 @@ void Publisher::describe(const Place& place) const {
                      place.step,
                      place.epoch,
                      {}};
-  try {
+  attempt("model card of " + place.folder.filename().string(), [&] {
     fs::remove_all(place.folder / "assets");
     for (const Asset& asset : assets_) {
       io::write_atomically(place.folder / "assets" / asset.name, asset.png);
@@ -87,10 +96,7 @@ void Publisher::describe(const Place& place) const {
     io::write_atomically(place.folder / "README.md", model_card(facts));
     io::write_atomically(place.folder / "simpletuner_config.json",
                          parts_.loaded.resolved.dump(2) + "\n");
-  } catch (const std::exception& error) {  // the weights beside it matter more than their card
-    util::log::error(
-        fmt::format("model card of {}: {}", place.folder.filename().string(), error.what()));
-  }
+  });
 }
 
 void Publisher::checkpoint(const fs::path& folder, int64_t step, int64_t epoch, bool temporary) {
@@ -101,9 +107,11 @@ void Publisher::checkpoint(const fs::path& folder, int64_t step, int64_t epoch, 
   run_script(publish.post_checkpoint_script, last_, "");
   if (!parts_.hub || !publish.push_checkpoints_to_hub) return;
   const std::string name = folder.filename().string();
-  const fs::path staged = stage(last_, name);
-  upload(last_, staged, name);
-  upload(last_, staged, ".");
+  attempt("upload of " + name, [&] {
+    const fs::path staged = stage(last_, name);
+    upload(last_, staged, name);
+    upload(last_, staged, ".");
+  });
 }
 
 void Publisher::images(int64_t step, const std::vector<validate::ValidationImage>& images) {
@@ -142,7 +150,8 @@ void Publisher::upload(const Place& place, const fs::path& staged, const std::st
   queue_.add({fmt::format("upload of step {} to {}", place.step, where),
               upload_command(*parts_.hub, {staged, remote, commit_message(facts)}), kUploadAttempts,
               [this, place, staged, where, is_root] {
-                if (is_root) fs::remove_all(staged);  // its last upload
+                std::error_code ignored;
+                if (is_root) fs::remove_all(staged, ignored);  // its last upload
                 run_script(parts_.loaded.config.publish.post_upload_script, place, where);
               }});
 }
@@ -165,7 +174,9 @@ void Publisher::finish(int64_t step, int64_t epoch, bool complete) {
   if (complete) {
     const Place place = {output_dir_, step, epoch};
     describe(place);
-    if (parts_.hub) upload(place, stage(place, "result"), ".");
+    if (parts_.hub) {
+      attempt("upload of the result", [&] { upload(place, stage(place, "result"), "."); });
+    }
   }
   queue_.finish(static_cast<double>(publish.hub_wait_seconds));
 }

@@ -153,6 +153,7 @@ class Run {
   void attach(const std::string& checkpoint);
   [[nodiscard]] ModelSizes model_sizes() const;
   [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
+  void start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan);
   void finish(const TrainingState& state, bool complete, Metrics& metrics);
   void describe_start(const RunPlan& plan) const;
   [[nodiscard]] bool is_root() const { return job_.rank() == 0; }
@@ -299,6 +300,16 @@ int Run::train() {
   measure.render_benchmarks(checkpoint.empty());
   evaluation.evaluate_untouched();
 
+  start_from(checkpoint, trainer, plan);
+  if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
+  const int exit_code =
+      advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });
+  finish(trainer.state(), trainer.state().step >= plan.total_steps, metrics);
+  return exit_code;
+}
+
+// Resumes where there is a checkpoint, and says what is about to be trained.
+void Run::start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan) {
   if (!checkpoint.empty()) {
     trainer.resume(checkpoint);
     plan.start_step = trainer.state().step;
@@ -309,14 +320,9 @@ int Run::train() {
                                   trainer.state().cursor.epoch + 1));
     }
   } else if (is_root()) {
-    util::log::info(fmt::format("no checkpoint in {}: starting afresh", output_dir.string()));
+    util::log::info(fmt::format("no checkpoint in {}: starting afresh", config_.train.output_dir));
   }
   if (is_root()) describe_start(plan);
-  if (config_.validate.validation_on_startup) measure.validate(trainer.state().step);
-  const int exit_code =
-      advise_on_memory(training_use(config_, plan), [&] { return trainer.run(); });
-  finish(trainer.state(), trainer.state().step >= plan.total_steps, metrics);
-  return exit_code;
 }
 
 // Trackers and uploads may take a while; the other ranks wait for rank 0.
