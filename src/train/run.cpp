@@ -148,6 +148,8 @@ class Run {
   int train();
 
  private:
+  void announce();
+  void load();
   void load_model();
   // `checkpoint`: where the run goes on, or empty.
   void attach(const std::string& checkpoint);
@@ -237,8 +239,8 @@ void Run::describe_start(const RunPlan& plan) const {
   for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
 }
 
-int Run::train() {
-  comm::ProcessGroup& group = *group_.group;
+// Where the run stands, for who looks at the folder, from now on to its end or failure.
+void Run::announce() {
   run_state_.describe(run_facts(config_, job_, group_));
   run_state_.set("starting", {});
   // By value: the hook outlives this run and its configuration.
@@ -247,13 +249,22 @@ int Run::train() {
         .end("failed", {report.step, 0, 0, "", 0}, report.exit_code,
              comm::fatal_line("omnigen-dist", report));
   });
-  const auto hub = is_root() ? find_services(loaded_) : std::nullopt;
-  data_ = open_data(loaded_, group, group_.device);
+}
+
+void Run::load() {
+  data_ = open_data(loaded_, *group_.group, group_.device);
   for (const auto& [id, fingerprint] : data_.fingerprints.items()) {
-    comm::check_same_everywhere(group, job_.host(), "cache of data set " + id,
+    comm::check_same_everywhere(*group_.group, job_.host(), "cache of data set " + id,
                                 fingerprint.get<std::string>());
   }
   advise_on_memory(loading_use(config_.model), [this] { load_model(); });
+}
+
+int Run::train() {
+  comm::ProcessGroup& group = *group_.group;
+  announce();
+  const auto hub = is_root() ? find_services(loaded_) : std::nullopt;
+  load();
   const std::string checkpoint = resume_point(config_.train, group);
   attach(checkpoint);
 
