@@ -45,7 +45,7 @@ std::string refusal(const AdapterSet& adapters) {
 }
 
 TEST(PeftLokr, FullFactorsStayAsTheyAre) {
-  const AdapterSet adapters = adapters_with({});
+  const AdapterSet adapters = adapters_with(Json::object());
   const AdapterFiles files = files_of(adapters);
   EXPECT_TENSOR_EQ(files.tensors.at(std::string(kToQ) + "lokr_w1"),
                    adapters.parameters()[0].value.detach());
