@@ -20,6 +20,7 @@ using Names = std::set<std::string>;
 const fs::path kRoot = OMNIGEN_SOURCE_DIR;
 constexpr int kMaxFileLines = 400;
 constexpr int kMaxHeaderLines = 150;
+constexpr int kMaxFunctionLines = 60;
 
 // docs/architecture.md, "may use". "And below" is written out.
 const std::map<std::string, Names> kMayUse = {
@@ -233,6 +234,32 @@ TEST(Size, FilesAndHeadersAreShort) {
     }
   }
   EXPECT_EQ(one_a_line(found), "") << "a file that outgrows its limit holds two ideas";
+}
+
+// Every definition at namespace scope: formatted code ends one with a brace in the first column.
+TEST(Size, FunctionsAreShort) {
+  std::vector<std::string> found;
+  size_t num_functions = 0;
+  for (const char* folder : {"src", "tests", "benchmarks", "data-tools"}) {
+    for (const fs::path& file : sources_in(kRoot / folder)) {
+      const auto lines = lines_of(file);
+      size_t begin = 0;
+      for (size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i] == "}") {
+          ++num_functions;
+          const auto count = static_cast<int>(i - begin + 1);
+          if (count <= kMaxFunctionLines) continue;
+          found.push_back(fs::relative(file, kRoot).string() + ": " + lines[begin] + " " +
+                          std::to_string(count) + " lines");
+        } else if (!lines[i].empty() &&
+                   std::string(" }#/").find(lines[i][0]) == std::string::npos) {
+          begin = i;
+        }
+      }
+    }
+  }
+  EXPECT_GT(num_functions, 1000U);
+  EXPECT_EQ(one_a_line(found), "") << "a function that outgrows its limit does two things";
 }
 
 TEST(Headers, BeginWithWhatTheyAreAndPragmaOnce) {
