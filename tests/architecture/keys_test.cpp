@@ -22,17 +22,10 @@ const std::map<std::string, std::string> kUnread = {
     {"allow_singleton",
      "MPI starts before the configuration is read: comm::Job takes the argument"},
     {"aspect_bucket_disable_rebuild", "buckets are never rebuilt"},
-    {"clip_include_unconditional", "evaluation_type clip does not act yet"},
     {"compress_disk_cache", "captions and token ids are always compressed"},
     {"data_backend_sampling", "its one word that acts is what is done"},
-    {"evaluation_type", "its one word that acts is what is done"},
     {"model_flavour", "it has one word"},
-    {"pretrained_evaluation_model_name_or_path", "evaluation_type clip does not act yet"},
-    {"vae_cache_disable", "encoding while training is to come"},
-    {"vae_cache_ondemand", "encoding while training is to come"},
-    {"vae_cache_scan_behaviour", "records that do not fit are always made again"},
-    {"validation_image_format", "to come"},
-    {"validation_image_quality", "to come"}};
+    {"vae_cache_scan_behaviour", "records that do not fit are always made again"}};
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path);

@@ -68,7 +68,7 @@ void expect_kind(const GoldenCase& golden, const std::string& kind) {
   optim::FlatGradients gradients(parameters);
   optim::AdamW optimizer(parameters, {});
   comm::SingleGroup group;
-  TrainStep step({*transformer, adapters, gradients, optimizer, group, {}});
+  TrainStep step({*transformer, &adapters, gradients, optimizer, group, {}});
 
   TrainMicroBatch batch;
   for (int64_t i = 0; golden.has(fmt::format("sample.{}.x1", i)); ++i) {

@@ -26,7 +26,7 @@ class ModelCardTest : public ::testing::Test {
     config.validate.validation_prompt = "A cat";
     config.validate.validation_resolution = "1024x768";
     plan_.batch = {2, 3, 4};
-    plan_.sets = {{"subject", 12, 1000, false, {}}, {"others", 5, 0, true, {}}};
+    plan_.sets = {{"subject", 12, 1000, false, "", {}}, {"others", 5, 0, true, "", {}}};
     loaded_.datasets.resize(1);
     loaded_.datasets[0].id = "subject";
   }

@@ -40,7 +40,7 @@ class PublisherTest : public ::testing::Test {
     config.validate.validation_resolution = "64x64";
     config.log.tracker_run_name = "run one";
     loaded_.resolved = {{"seed", 42}};
-    plan_.sets = {{"subject", 12, 0, false, {}}};
+    plan_.sets = {{"subject", 12, 0, false, "", {}}};
     fs::create_directories(dir_ / "out/logs");
     make_checkpoint("out");
     // Each call: arguments, and the files of the folder it is to upload.

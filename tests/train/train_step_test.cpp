@@ -36,7 +36,7 @@ class Step : public ::testing::Test {
     sample_.target_CHW = at::linspace(-1.0, 1.0, 4 * 8 * 8, at::kFloat).view({4, 8, 8});
   }
   StepResult run() {
-    TrainStep step({*transformer_, adapters_, *gradients_, *optimizer_, group_, {}});
+    TrainStep step({*transformer_, &adapters_, *gradients_, *optimizer_, group_, {}});
     return step.run({{sample_}}, 1e-2);
   }
   [[nodiscard]] std::vector<at::Tensor> values() const {

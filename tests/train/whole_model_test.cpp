@@ -166,7 +166,7 @@ TEST_P(WholeModelFilesTest, ACheckpointIsReadAtAnyNumberOfRanks) {
     Trained trained(group, name, type);
     for (int i = 0; i < 2; ++i) trained.step(share_of(group, 2));
     CheckpointStore store(dir.path(), {});
-    const fs::path path = trained.weights.save(store, trained.saved(), false);
+    const fs::path path = trained.weights.save(store, trained.saved(), CheckpointKind::kOrdinary);
     EXPECT_EQ(path.filename(), group.is_root() ? "checkpoint-2" : "");
     const std::lock_guard lock(mutex);
     leaves = trained.leaves();
@@ -195,7 +195,7 @@ TEST(WholeModel, ACheckpointHoldsLiveAndAveragedTransformers) {
     Trained trained(group);
     for (int i = 0; i < 3; ++i) trained.step(share_of(group, 2));
     CheckpointStore store(dir.path(), {});
-    trained.weights.save(store, trained.saved(), false);
+    trained.weights.save(store, trained.saved(), CheckpointKind::kOrdinary);
     group.barrier();  // rank 0 has renamed it
     const auto live =
         model::stored_weights(dir / "checkpoint-3/transformer", trained.transformer->config());
@@ -235,7 +235,7 @@ TEST(WholeModel, ARanksFailureEndsTheSaveAtRankZero) {
     SavedState state = trained.saved();
     const SavedState on_rank_1{state.step, broken, state.ema, state.training_state, {}};
     try {
-      trained.weights.save(store, group.rank() == 1 ? on_rank_1 : state, false);
+      trained.weights.save(store, group.rank() == 1 ? on_rank_1 : state, CheckpointKind::kOrdinary);
       EXPECT_EQ(group.rank(), 1);
     } catch (const util::Error& error) {
       EXPECT_EQ(group.rank(), 0);
@@ -252,7 +252,8 @@ TEST(WholeModel, AFreshOptimizersStateBeginsAtTheCheckpointAndTheModelUntouched)
   Trained trained(group);
   trained.step({{sample_of(0)}});
   CheckpointStore store(dir.path(), {});
-  const fs::path checkpoint = trained.weights.save(store, trained.saved(), false);
+  const fs::path checkpoint =
+      trained.weights.save(store, trained.saved(), CheckpointKind::kOrdinary);
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
     const auto transformer = model::load_transformer(kModel, Trained::placement(dtype));
     const auto untouched = transformer->named_weights().back().second.detach().clone();
