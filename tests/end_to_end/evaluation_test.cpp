@@ -162,7 +162,7 @@ TEST(Evaluation, MissingClipModelIsSaidBeforeAnythingIsLoaded) {
       fmt::format("{}/omnigen-dist check --config config.json --validation_disable=false "
                   "--validation_prompt=x",
                   OMNIGEN_BINARY_DIR));
-  EXPECT_EQ(check.exit_code, 2);
+  EXPECT_EQ(check.exit_code, 3);
   EXPECT_THAT(check.output, HasSubstr("no folder openai/clip-vit-large-patch14-336"));
 }
 
