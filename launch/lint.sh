@@ -13,6 +13,7 @@ build=${OMNIGEN_BUILD_DIR:-build}
 . launch/packages.sh
 sources=('src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' 'benchmarks/*.h' 'benchmarks/*.cpp'
   'data-tools/*.h' 'data-tools/*.cpp')
+shell=('launch/*.sh' 'launch/*.slurm' .ci/run)
 
 default_base() {
   local base
@@ -59,11 +60,11 @@ options=(--quiet)
 if [ "${1:-}" = --changed ]; then
   base=${2:-$(default_base)}
   mapfile -t files < <(changed_files "$base" "${sources[@]}" | sort -u)
-  mapfile -t scripts < <(changed_files "$base" launch .ci/run | sort -u)
+  mapfile -t scripts < <(changed_files "$base" "${shell[@]}" | sort -u)
   options+=("--line-filter=[$(changed_lines "$base" "${sources[@]}")]")
 else
   mapfile -t files < <(git ls-files -- "${sources[@]}")
-  mapfile -t scripts < <(git ls-files -- launch .ci/run)
+  mapfile -t scripts < <(git ls-files -- "${shell[@]}")
 fi
 ensure_packages clang-format-14 clang-tidy-14 shellcheck
 

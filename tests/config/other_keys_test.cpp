@@ -63,10 +63,10 @@ TEST(OtherKeys, IgnoredKeysShareOneWarning) {
 }
 
 TEST(OtherKeys, KeysThatWouldChangeWhatIsLearnedAreRefused) {
-  const Json refused = {
-      {"input_perturbation", 0.1},  {"offset_noise", true},    {"freeze_encoder", true},
-      {"init_lokr_norm", "1e-3"},   {"use_dora", "true"},      {"delete_unwanted_images", true},
-      {"train_text_encoder", true}, {"tread_config", "x.json"}};
+  const Json refused = {{"input_perturbation", 0.1},  {"offset_noise", true},
+                        {"freeze_encoder", true},     {"init_lokr_norm", "1e-3"},
+                        {"use_dora", "true"},         {"delete_unwanted_images", true},
+                        {"train_text_encoder", true}, {"tread_config", "x.json"}};
   for (const auto& [key, value] : refused.items()) {
     Messages messages;
     EXPECT_TRUE(take_other_key(key, value, &messages)) << key;
