@@ -20,6 +20,19 @@ Complaint judged(const Question& question, const std::string& answer) {
   return question.judge ? question.judge(answer) : Complaint::none();
 }
 
+// The question with a judge that reads its answer into `number` first.
+template <typename Number>
+Question reading_into(Number* number, const Question& question,
+                      const std::function<Complaint(Number)>& judge) {
+  Question numeric = question;
+  numeric.judge = [number, judge](const std::string& answer) {
+    const std::string problem = assign(Json(answer), number);
+    if (!problem.empty()) return Complaint::no(problem);
+    return judge ? judge(*number) : Complaint::none();
+  };
+  return numeric;
+}
+
 }  // namespace
 
 Interview::Interview(std::istream& in, std::ostream& out) : in_(&in), out_(out) {}
@@ -93,26 +106,14 @@ bool Interview::confirm(const std::string& name, const std::string& text, bool f
 double Interview::ask_number(const Question& question,
                              const std::function<Complaint(double)>& judge) {
   double number = 0;
-  Question numeric = question;
-  numeric.judge = [&](const std::string& answer) {
-    const std::string problem = assign(Json(answer), &number);
-    if (!problem.empty()) return Complaint::no(problem);
-    return judge ? judge(number) : Complaint::none();
-  };
-  ask(numeric);
+  ask(reading_into(&number, question, judge));
   return number;
 }
 
 int64_t Interview::ask_whole(const Question& question,
                              const std::function<Complaint(int64_t)>& judge) {
   int64_t number = 0;
-  Question numeric = question;
-  numeric.judge = [&](const std::string& answer) {
-    const std::string problem = assign(Json(answer), &number);
-    if (!problem.empty()) return Complaint::no(problem);
-    return judge ? judge(number) : Complaint::none();
-  };
-  ask(numeric);
+  ask(reading_into(&number, question, judge));
   return number;
 }
 
