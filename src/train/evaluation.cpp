@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "adapter/multiplier_scope.h"
 #include "optim/evaluation_mode.h"
 #include "util/hash.h"
 #include "util/log.h"
@@ -17,25 +18,6 @@ using Losses = std::vector<std::vector<double>>;
 constexpr const char* kLive = "loss/val/";
 constexpr const char* kAverage = "loss/val_ema/";
 constexpr const char* kPooled = "pooled";
-
-// The model without its adapters while one of these lives.
-class WithoutAdapters {
- public:
-  explicit WithoutAdapters(adapter::AdapterSet* adapters) : adapters_(adapters) {
-    if (adapters_ == nullptr) return;
-    before_ = adapters_->multiplier();
-    adapters_->set_multiplier(0.0);
-  }
-  ~WithoutAdapters() {
-    if (adapters_ != nullptr) adapters_->set_multiplier(before_);
-  }
-  WithoutAdapters(const WithoutAdapters&) = delete;
-  WithoutAdapters& operator=(const WithoutAdapters&) = delete;
-
- private:
-  adapter::AdapterSet* adapters_;
-  double before_ = 1.0;
-};
 
 double mean_of(const Losses& losses) {
   validate::EvalResult result;
@@ -83,7 +65,7 @@ void Evaluation::evaluate_untouched() {
       parts_.config.eval_steps_interval > 0 || parts_.config.eval_epoch_interval > 0;
   if (!active() || !scheduled) return;
   const validate::BaselineLosses store(parts_.output_dir);
-  const WithoutAdapters without(parts_.adapters);
+  const adapter::MultiplierScope untouched(parts_.adapters, 0.0);
   for (const data::DatasetPtr& dataset : sets_) {
     const std::string key =
         validate::baseline_key(parts_.base_weights_id, dataset->fingerprint(), options_);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "adapter/multiplier_scope.h"
 #include "model/packed_layout.h"
 #include "train/flow_matching.h"
 #include "util/stopwatch.h"
@@ -84,10 +85,8 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
   TORCH_CHECK(parts_.adapters != nullptr,
               "regularisation data need an adapter that can be switched off");
   const at::NoGradGuard no_grad;
-  const double multiplier = parts_.adapters->multiplier();
-  parts_.adapters->set_multiplier(0.0);
+  const adapter::MultiplierScope off(parts_.adapters, 0.0);
   const auto untouched = parts_.transformer.forward(inputs_of(regularised, device));
-  parts_.adapters->set_multiplier(multiplier);
   size_t next = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     if (batch[i].regularisation) targets[i] = untouched[next++];
