@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "config/text.h"
 #include "data/cache_index.h"
@@ -13,6 +14,17 @@ namespace omnigen::tools {
 std::string ParsedArguments::option(const std::string& name, const std::string& fallback) const {
   const auto found = options.find(name);
   return found == options.end() ? fallback : found->second;
+}
+
+int64_t ParsedArguments::number(const std::string& name, int64_t fallback, int64_t least) const {
+  const std::string text = option(name, std::to_string(fallback));
+  int64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size() || value < least) {
+    throw util::ConfigError(
+        fmt::format("--{} \"{}\": expected a whole number from {} on", name, text, least));
+  }
+  return value;
 }
 
 ParsedArguments parse_arguments(const Arguments& arguments, const std::vector<std::string>& known,

@@ -1,6 +1,7 @@
 // Arguments of the verbs that look at a cache folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -15,6 +16,8 @@ struct ParsedArguments {
   std::map<std::string, std::string> options;  // without the dashes
 
   [[nodiscard]] std::string option(const std::string& name, const std::string& fallback) const;
+  // A whole number. Errors: ConfigError if it is none or less than `least`.
+  [[nodiscard]] int64_t number(const std::string& name, int64_t fallback, int64_t least) const;
 };
 
 // `known`: options that take a value, as --name VALUE or --name=VALUE.

@@ -19,10 +19,20 @@ constexpr std::array kVerbs = {
          run_verify},
     Verb{"inspect", "FOLDER [RECORD] [--id ID]", "show a cache, or one record of it", run_inspect},
     Verb{"stats", "FOLDER [--id ID]", "sizes, captions, latents and the loss to expect", run_stats},
+    Verb{"draw",
+         "--output DIR | --prompts FILE [--set shapes|held-out|blickets] [--count N] [--side "
+         "PIXELS] "
+         "[--seed N]",
+         "draw pictures of shapes with captions, or write captions alone as a prompt library",
+         run_draw},
+    Verb{"judge", "FOLDER",
+         "count the pictures that show the shapes their captions name; FOLDER: a run's, or one of "
+         "PNG files",
+         run_judge},
     Verb{"make-model",
          "--output DIR [--size tiny|quickstart|small|omnigen-v1] [--dtype bf16|fp32] [--scheme "
-         "plausible|scratch] [--seed N] [--tokenizer DIR]",
-         "write a model folder with random weights", run_make_model}};
+         "plausible|scratch] [--seed N] [--tokenizer DIR] [--vae DIR]",
+         "write a model folder with random weights, and the VAE that --vae gives", run_make_model}};
 
 void print_help() {
   fmt::print("omnigen-cache VERB ...\n\n");

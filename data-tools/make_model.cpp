@@ -7,6 +7,7 @@
 #include "config/text.h"
 #include "io/atomic_file.h"
 #include "model/model_writer.h"
+#include "tokenizer/tokenizer.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/progress.h"
@@ -61,7 +62,11 @@ model::RandomModel model_of(const std::string& size) {
   if (size == "tiny")
     return random_model(transformer_of(64, 4, 160, 2), vae_of({8, 16, 16, 16}, 4));
   if (size == "quickstart") {
-    return random_model(transformer_of(256, 4, 688, 4), vae_of({16, 32, 32, 32}, 8));
+    model::RandomModel random =
+        random_model(transformer_of(256, 4, 688, 6), vae_of({16, 32, 64, 64}, 8));
+    random.transformer.pos_embed_max_size = 32;  // pictures of up to 512 pixels
+    random.autoencoder.layers_per_block = 1;
+    return random;
   }
   if (size == "small") {
     return random_model(transformer_of(768, 12, 2048, 8), vae_of({32, 64, 128, 128}, 16));
@@ -101,28 +106,26 @@ fs::path find_tokenizer(const std::string& given) {
                         "\ngive one with --tokenizer DIR");
 }
 
-void copy_tokenizer(const fs::path& from, const fs::path& to) {
+void copy_files(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     if (!entry.is_regular_file()) continue;
     io::write_atomically(to / entry.path().filename(), io::read_file(entry.path()));
   }
 }
 
-uint64_t seed_of(const std::string& text) {
-  try {
-    size_t used = 0;
-    const uint64_t seed = std::stoull(text, &used);
-    if (used == text.size()) return seed;
-  } catch (const std::exception&) {  // falls through to the message
-  }
-  throw util::ConfigError(fmt::format("--seed \"{}\": expected a number", text));
+// Rows for every id of the tokenizer, and its own token where a batch would be filled up.
+void fit_vocabulary(const fs::path& tokenizer, model::TransformerConfig& config) {
+  constexpr int64_t kRows = 64;  // a multiple of these, as published
+  const tokenizer::Tokenizer ids(tokenizer / "tokenizer.json");
+  config.vocab_size = (ids.num_ids() + kRows - 1) / kRows * kRows;
+  config.pad_token_id = ids.token_id("<|endoftext|>").value_or(config.pad_token_id);
 }
 
 }  // namespace
 
 int run_make_model(comm::Job& job, const Arguments& arguments) {
-  const ParsedArguments parsed =
-      parse_arguments(arguments, {"output", "size", "seed", "dtype", "tokenizer", "scheme"}, 0, 0);
+  const ParsedArguments parsed = parse_arguments(
+      arguments, {"output", "size", "seed", "dtype", "tokenizer", "scheme", "vae"}, 0, 0);
   if (job.rank() != 0) return util::kExitDone;
   const fs::path output = parsed.option("output", "");
   if (output.empty()) throw util::ConfigError("make-model needs --output DIR");
@@ -134,7 +137,7 @@ int run_make_model(comm::Job& job, const Arguments& arguments) {
   }
   const std::string size = parsed.option("size", "quickstart");
   model::RandomModel model = model_of(size);
-  model.seed = seed_of(parsed.option("seed", "42"));
+  model.seed = static_cast<uint64_t>(parsed.number("seed", 42, 0));
   const std::string scheme = parsed.option("scheme", "plausible");
   if (scheme != "plausible" && scheme != "scratch") {
     throw util::ConfigError(fmt::format("--scheme \"{}\": expected plausible or scratch", scheme));
@@ -150,7 +153,14 @@ int run_make_model(comm::Job& job, const Arguments& arguments) {
     }
     progress->update(done / 1000);
   };
-  copy_tokenizer(tokenizer, output / "tokenizer");
+  fit_vocabulary(tokenizer, model.transformer);
+  const fs::path vae = parsed.option("vae", "");
+  copy_files(tokenizer, output / "tokenizer");
+  if (!vae.empty()) {
+    model::AutoencoderConfig::from_file(vae / "config.json");  // one that can be used
+    copy_files(vae, output / "vae");
+    model.with_autoencoder = false;
+  }
   model::write_random_model(output, model);
   progress.reset();
   util::log::info(fmt::format("model of size {} in {}: hidden {}, {} layers, random weights, {}",

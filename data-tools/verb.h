@@ -22,6 +22,8 @@ int run_build(comm::Job& job, const Arguments& arguments);
 int run_verify(comm::Job& job, const Arguments& arguments);
 int run_inspect(comm::Job& job, const Arguments& arguments);
 int run_stats(comm::Job& job, const Arguments& arguments);
+int run_draw(comm::Job& job, const Arguments& arguments);
+int run_judge(comm::Job& job, const Arguments& arguments);
 int run_make_model(comm::Job& job, const Arguments& arguments);
 
 }  // namespace omnigen::tools

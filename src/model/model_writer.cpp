@@ -173,11 +173,13 @@ void write_weights(const fs::path& folder, const WeightSource& weights, const We
 
 void write_random_model(const fs::path& folder, const RandomModel& model) {
   write_json(folder / "transformer" / "config.json", transformer_config_json(model.transformer));
-  write_json(folder / "vae" / "config.json", autoencoder_config_json(model.autoencoder));
   write_json(folder / "scheduler" / "scheduler_config.json", scheduler_config_json());
-  const auto vae = RandomWeights::of_autoencoder(model.autoencoder, model.scheme, model.seed);
-  write_weights(folder / "vae", source_of(vae, model.autoencoder_files.dtype),
-                model.autoencoder_files);
+  if (model.with_autoencoder) {
+    write_json(folder / "vae" / "config.json", autoencoder_config_json(model.autoencoder));
+    const auto vae = RandomWeights::of_autoencoder(model.autoencoder, model.scheme, model.seed);
+    write_weights(folder / "vae", source_of(vae, model.autoencoder_files.dtype),
+                  model.autoencoder_files);
+  }
   const auto random = RandomWeights::of_transformer(model.transformer, model.scheme, model.seed);
   write_weights(folder / "transformer", source_of(random, model.transformer_files.dtype),
                 model.transformer_files);

@@ -40,13 +40,14 @@ WeightSource source_of(const RandomWeights& weights, at::ScalarType dtype);
 struct RandomModel {
   TransformerConfig transformer;
   AutoencoderConfig autoencoder;
+  bool with_autoencoder = true;  // false: `vae/` is the caller's too
   RandomScheme scheme = RandomScheme::kPlausible;
   uint64_t seed = 0;
   WeightFiles transformer_files;
   WeightFiles autoencoder_files = {at::kFloat, int64_t{512} << 20, {}, "diffusion_pytorch_model"};
 };
 
-// transformer/, vae/, scheduler/ and model_index.json. `tokenizer/` is the caller's to copy.
+// transformer/, vae/, scheduler/ and, last, model_index.json. `tokenizer/` is the caller's to copy.
 void write_random_model(const std::filesystem::path& folder, const RandomModel& model);
 
 }  // namespace omnigen::model

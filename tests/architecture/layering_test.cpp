@@ -297,6 +297,7 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"config/source", "config/load_test.cpp"},
     {"config/training_rules", "config/rules_test.cpp"},
     {"data/resample_weights", "data/resample_test.cpp"},
+    {"data/shape_caption", "data/shape_scene_test.cpp"},
     {"data/vips_library", "data/image_decode_test.cpp"},
     {"io/hdf5_handle", "io/shard_writer_test.cpp"},
     {"io/shard_create", "io/shard_writer_test.cpp"},
