@@ -23,6 +23,11 @@ LoadedCheckpoint load_adapter_checkpoint(const fs::path& checkpoint) {
   return load_checkpoint(checkpoint);
 }
 
+void copy_to_cpu(TensorMap& tensors) {
+  for (auto& [name, tensor] : tensors)
+    tensor = tensor.to(at::kCPU, tensor.scalar_type(), false, true);
+}
+
 }  // namespace
 
 AdapterWeights::AdapterWeights(std::unique_ptr<adapter::AdapterPlan> plan,
@@ -94,10 +99,19 @@ CheckpointContents AdapterWeights::contents(const SavedState& state) const {
   return contents;
 }
 
-// Only rank 0 writes; the others wait for it in the caller's collective.
-fs::path AdapterWeights::save(CheckpointStore& store, const SavedState& state,
-                              CheckpointKind kind) {
-  return group_.is_root() ? store.save(state.step, contents(state), kind) : fs::path();
+// Only rank 0 writes, from copies.
+TrainedWeights::CompleteSave AdapterWeights::save(CheckpointStore& store, const SavedState& state,
+                                                  CheckpointKind kind) {
+  if (!group_.is_root()) return {};
+  CheckpointContents copies = contents(state);
+  for (TensorMap* tensors :
+       {&copies.adapter.tensors, &copies.parameters, &copies.ema_state, &copies.optimizer}) {
+    copy_to_cpu(*tensors);
+  }
+  if (copies.ema) copy_to_cpu(copies.ema->tensors);
+  return [&store, step = state.step, kind, copies = std::move(copies)] {
+    return store.save(step, copies, kind);
+  };
 }
 
 void AdapterWeights::load_weights(const LoadedCheckpoint& loaded, const std::string& name) {

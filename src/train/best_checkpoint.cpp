@@ -98,11 +98,14 @@ void BestTracker::offer(int64_t step, const EvaluationOutcome& outcome) {
   }
 }
 
-void BestTracker::saved(const std::string& folder, bool is_root) {
+void BestTracker::saved_in(const std::string& folder) {
   candidate_->folder = folder;
   best_ = std::move(candidate_);
   candidate_.reset();
-  if (!is_root) return;
+}
+
+void BestTracker::complete(const std::string& folder) const {
+  if (!best_ || best_->folder != folder) return;
   write_best_checkpoint(output_dir_, *best_);
   util::log::info(
       fmt::format("{} is the best so far: evaluation loss {:.4f}", folder, best_->loss));

@@ -37,8 +37,10 @@ class BestTracker {
   void offer(int64_t step, const EvaluationOutcome& outcome);
   // The model as it is now is the best and has no checkpoint yet.
   [[nodiscard]] bool pending() const { return candidate_.has_value(); }
-  // `folder` holds it. Rank 0 writes the file.
-  void saved(const std::string& folder, bool is_root);
+  // `folder` will hold it.
+  void saved_in(const std::string& folder);
+  // `folder` is complete: if it is the best, the file says so. Rank 0 only.
+  void complete(const std::string& folder) const;
   // It gets no checkpoint.
   void forget() { candidate_.reset(); }
   [[nodiscard]] const std::optional<BestCheckpoint>& best() const { return best_; }

@@ -42,10 +42,6 @@ CheckpointKind kind_of(const fs::path& path) {
   return CheckpointKind::kOrdinary;
 }
 
-std::string checkpoint_name(int64_t step, CheckpointKind kind) {
-  return fmt::format("{}{}{}", kPrefix, step, suffix_of(kind));
-}
-
 void write_contents(const fs::path& dir, const CheckpointContents& contents) {
   contents.adapter.write(dir);
   io::write_safetensors(dir / kParametersFile, contents.parameters);
@@ -107,6 +103,10 @@ std::optional<int64_t> checkpoint_step(const fs::path& path) {
   return step;
 }
 
+std::string CheckpointStore::name_of(int64_t step, CheckpointKind kind) {
+  return fmt::format("{}{}{}", kPrefix, step, suffix_of(kind));
+}
+
 CheckpointStore::CheckpointStore(fs::path output_dir, CheckpointLimits limits)
     : output_dir_(std::move(output_dir)), limits_(limits) {}
 
@@ -123,7 +123,7 @@ std::vector<fs::path> CheckpointStore::list() const {
 }
 
 fs::path CheckpointStore::aside(int64_t step, CheckpointKind kind) const {
-  return output_dir_ / (checkpoint_name(step, kind) + ".tmp");
+  return output_dir_ / (name_of(step, kind) + ".tmp");
 }
 
 fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
@@ -133,7 +133,7 @@ fs::path CheckpointStore::save(int64_t step, const CheckpointContents& contents,
 }
 
 fs::path CheckpointStore::save(int64_t step, const Write& write, CheckpointKind kind) {
-  const std::string name = checkpoint_name(step, kind);
+  const std::string name = name_of(step, kind);
   const fs::path dir = output_dir_ / name;
   const fs::path aside = this->aside(step, kind);
   fs::remove_all(aside);

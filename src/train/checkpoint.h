@@ -61,6 +61,8 @@ class CheckpointStore {
   std::filesystem::path save(int64_t step, const Write& write,
                              CheckpointKind kind = CheckpointKind::kOrdinary);
   [[nodiscard]] std::filesystem::path aside(int64_t step, CheckpointKind kind) const;
+  // "checkpoint-100", "checkpoint-100-rolling", …
+  static std::string name_of(int64_t step, CheckpointKind kind);
   // Deletes folders of kind kBest but the one that `checkpoint-best.json` names. Rank 0 only.
   void remove_superseded_best() const;
 

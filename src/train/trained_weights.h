@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -56,9 +57,12 @@ class TrainedWeights {
   // The rank that averages each of the parameters.
   [[nodiscard]] virtual std::vector<int> ema_holders() const = 0;
 
-  // Returns the new checkpoint on rank 0. Collective. Errors: Error; earlier checkpoints stay.
-  virtual std::filesystem::path save(CheckpointStore& store, const SavedState& state,
-                                     CheckpointKind kind) = 0;
+  // Begins a checkpoint of the weights as they are now. Collective. What is returned completes it:
+  // to be called once on rank 0, on any thread, while the training goes on. Errors (of both):
+  // Error; earlier checkpoints stay.
+  using CompleteSave = std::function<std::filesystem::path()>;
+  virtual CompleteSave save(CheckpointStore& store, const SavedState& state,
+                            CheckpointKind kind) = 0;
   // Bit for bit. `optimizer` null: its state is left; `ema` as in SavedState. Collective. Errors:
   // DataError for a checkpoint of other weights than these.
   virtual void load(const std::filesystem::path& checkpoint, optim::Optimizer* optimizer,

@@ -93,6 +93,7 @@ int Trainer::run() {
     const Requests requests = signals_.poll(parts_.group);
     if (requests.stop != StopRequest::kNone) return stop(requests.stop);
     one_step(batches);
+    if (parts_.group.is_root()) note_saved(writing_.take_if_complete());
     save_if_due(requests.save);
     if (requests.validate || validation_due(parts_.config.validate, span())) validate();
     parts_.run_state.tick(progress());
@@ -221,30 +222,42 @@ void Trainer::save_if_due(bool requested) {
   }
   if (!best_.pending()) return;
   if (saved_step_ != parts_.state.step) return best_.forget();
-  best_.saved(last_checkpoint_, parts_.group.is_root());
-  if (parts_.group.is_root()) store_.remove_superseded_best();
+  best_.saved_in(saved_name_);
 }
 
 void Trainer::save(CheckpointKind kind) {
   if (saved_step_ == parts_.state.step) return;
+  wait_for_save();
   const LongWait wait(parts_.job.watchdog());
-  // Ranks that write nothing wait in a collective with the watchdog's limit, so that nobody runs
-  // into a signal or the end of the run before the checkpoint is there.
-  const util::Stopwatch watch;
-  const auto path = parts_.weights.save(store_, saved_state(), kind);
-  if (parts_.group.is_root()) {
-    last_checkpoint_ = path.filename().string();
-    bar_->finish();
-    util::log::info(fmt::format("saved {} in {:.1f} s", path.string(), watch.elapsed_s()));
-    if (parts_.hooks.saved) parts_.hooks.saved(path, kind != CheckpointKind::kOrdinary);
-  }
+  auto complete = parts_.weights.save(store_, saved_state(), kind);
+  if (parts_.group.is_root()) writing_.start(std::move(complete), kind);
+  saved_step_ = parts_.state.step;
+  saved_name_ = CheckpointStore::name_of(saved_step_, kind);
+}
+
+void Trainer::note_saved(const std::optional<BackgroundSave::Done>& done) {
+  if (!done) return;
+  last_checkpoint_ = done->folder.filename().string();
+  name_last_checkpoint(last_checkpoint_);
+  if (bar_) bar_->finish();
+  util::log::info(fmt::format("saved {} in {:.1f} s", done->folder.string(), done->seconds));
+  best_.complete(last_checkpoint_);
+  store_.remove_superseded_best();
+  if (parts_.hooks.saved) parts_.hooks.saved(done->folder, done->kind != CheckpointKind::kOrdinary);
+}
+
+// Ranks that write nothing wait in a collective with the watchdog's limit, so that nobody runs into
+// a signal or the end of the run before the checkpoint is there.
+void Trainer::wait_for_save() {
+  const LongWait wait(parts_.job.watchdog());
+  if (parts_.group.is_root()) note_saved(writing_.wait());
   last_checkpoint_ = parts_.group.broadcast_bytes(last_checkpoint_, 0);
   name_last_checkpoint(last_checkpoint_);
-  saved_step_ = parts_.state.step;
 }
 
 int Trainer::stop(StopRequest request) {
   save();
+  wait_for_save();
   signals_.saved();
   bar_->finish();
   int code = util::kExitDone;
@@ -268,6 +281,7 @@ int Trainer::finish() {
   if (bar_) bar_->finish();
   const std::filesystem::path output_dir = parts_.config.train.output_dir;
   if (parts_.config.train.final_checkpoint && parts_.state.step > start_step_) save();
+  wait_for_save();
   if (validated_step_ != parts_.state.step && parts_.state.step > start_step_) validate();
   std::filesystem::path result;
   {

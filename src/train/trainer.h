@@ -12,6 +12,7 @@
 #include "config/schema.h"
 #include "optim/ema.h"
 #include "optim/lr_schedule.h"
+#include "train/background_save.h"
 #include "train/batch_stream.h"
 #include "train/best_checkpoint.h"
 #include "train/checkpoint.h"
@@ -76,6 +77,10 @@ class Trainer {
   void validate();
   void save_if_due(bool requested);
   void save(CheckpointKind kind = CheckpointKind::kOrdinary);
+  // What has to be done once a checkpoint is complete. Rank 0.
+  void note_saved(const std::optional<BackgroundSave::Done>& done);
+  // Every rank waits until the checkpoint that is being written is complete. Collective.
+  void wait_for_save();
   [[nodiscard]] SavedState saved_state() const;
   int stop(StopRequest request);
   int finish();
@@ -84,12 +89,14 @@ class Trainer {
   Parts parts_;
   CheckpointStore store_;
   BestTracker best_;
+  BackgroundSave writing_;
   StopSignal signals_;
   int64_t start_step_ = 0;
   int64_t saved_step_ = -1;
   int64_t validated_step_ = -1;
   int64_t nonfinite_in_a_row_ = 0;
-  std::string last_checkpoint_;
+  std::string saved_name_;       // of saved_step_, complete or not
+  std::string last_checkpoint_;  // the last complete one
   std::unique_ptr<util::Progress> bar_;
   util::Stopwatch since_start_;
 };

@@ -39,8 +39,7 @@ class WholeModel : public TrainedWeights {
                                                    uint64_t seed) override;
   std::unique_ptr<optim::Ema> make_ema(const optim::EmaOptions& options) override;
   [[nodiscard]] std::vector<int> ema_holders() const override;
-  std::filesystem::path save(CheckpointStore& store, const SavedState& state,
-                             CheckpointKind kind) override;
+  CompleteSave save(CheckpointStore& store, const SavedState& state, CheckpointKind kind) override;
   void load(const std::filesystem::path& checkpoint, optim::Optimizer* optimizer,
             optim::Ema* ema) override;
   std::filesystem::path write_result(const std::filesystem::path& output_dir,

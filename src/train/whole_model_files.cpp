@@ -150,9 +150,14 @@ void WholeModel::write(const fs::path& folder, const SavedState& state) {
   io::write_atomically(folder / kStateFile, state.training_state.dump(2) + "\n");
 }
 
-fs::path WholeModel::save(CheckpointStore& store, const SavedState& state, CheckpointKind kind) {
+// All at once: the ranks tell each other their parts while they write, and copies would take the
+// memory of a second model.
+TrainedWeights::CompleteSave WholeModel::save(CheckpointStore& store, const SavedState& state,
+                                              CheckpointKind kind) {
   const auto write_into = [&](const fs::path& folder) { write(folder, state); };
-  if (parts_.group.is_root()) return store.save(state.step, write_into, kind);
+  if (parts_.group.is_root()) {
+    return [path = store.save(state.step, write_into, kind)] { return path; };
+  }
   write_into(store.aside(state.step, kind));
   return {};
 }

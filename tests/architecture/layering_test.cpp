@@ -311,7 +311,6 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"nn/product", "nn/linear_test.cpp"},
     {"nn/row_scaled_weight", "nn/frozen_weight_test.cpp"},
     {"tokenizer/tokenizer_json_sax", "tokenizer/tokenizer_json_test.cpp"},
-    {"train/adapter_weights", "end_to_end/resume_test.cpp"},
     {"train/card_inference", "train/model_card_test.cpp"},
     {"train/check", "end_to_end/train_test.cpp"},
     {"train/ema_weights", "end_to_end/train_test.cpp"},

@@ -28,7 +28,11 @@ class BestTrackerTest : public ::testing::Test {
   static bool offer(BestTracker& tracker, double loss, const std::string& what = "hash") {
     tracker.offer(5, outcome_of(loss, what));
     const bool pending = tracker.pending();
-    if (pending) tracker.saved("checkpoint-5", true);
+    if (pending) {
+      tracker.saved_in("checkpoint-5");
+      tracker.complete("checkpoint-4");  // another one: nothing is written
+      tracker.complete("checkpoint-5");
+    }
     return pending;
   }
 
