@@ -3,10 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "arguments.h"
+#include "config/json_text.h"
 #include "config/text.h"
 #include "data/image_encode.h"
 #include "data/shape_scene.h"
@@ -75,10 +75,14 @@ void draw_pictures(const SetName& set, uint64_t seed, int64_t count, int64_t sid
   }
 }
 
-// No two prompts are equal.
+// Added to what the file holds. No two prompts are equal.
 void write_prompts(const SetName& set, uint64_t seed, int64_t count, const fs::path& file) {
   constexpr int64_t kMaxDraws = 100;  // of one prompt
-  nlohmann::ordered_json library = nlohmann::ordered_json::object();
+  config::Json library = fs::exists(file) ? config::read_json(file) : config::Json::object();
+  if (!library.is_object()) {
+    throw util::ConfigError(fmt::format(
+        "{} is no prompt library: expected an object of names and prompts", file.string()));
+  }
   std::unordered_set<std::string> seen;
   for (int64_t i = 0; std::ssize(seen) < count; ++i) {
     if (i > kMaxDraws * count) {

@@ -8,6 +8,7 @@ namespace omnigen::data {
 namespace {
 
 constexpr double kLeastArea = 0.006;  // of the picture
+constexpr double kMostArea = 0.25;    // the largest shape that is drawn takes 0.17
 constexpr double kLeastOverlap = 0.7;
 constexpr double kPlaceTolerance = 0.4;  // of a figure's radius
 constexpr int kGround = -1;
@@ -170,13 +171,14 @@ std::vector<Region> find_regions(const Image& image) {
   for (int64_t i = 0; i < image.width * image.height; ++i) {
     labels.push_back(label_of(&image.pixels[static_cast<size_t>(i) * 3]));
   }
-  const double least = kLeastArea * static_cast<double>(image.width * image.height);
+  const auto pixels = static_cast<double>(image.width * image.height);
   std::vector<Region> regions;
   for (int64_t i = 0; i < std::ssize(labels); ++i) {
     const int label = labels[static_cast<size_t>(i)];
     if (label == kGround) continue;
     const PixelSet set = take_connected(labels, i, image.width);
-    if (static_cast<double>(set.pixels.size()) < least) continue;
+    const double share = static_cast<double>(set.pixels.size()) / pixels;
+    if (share < kLeastArea || share > kMostArea) continue;
     regions.push_back(describe(set, label, image.height));
   }
   std::stable_sort(regions.begin(), regions.end(),

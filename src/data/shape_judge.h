@@ -26,7 +26,8 @@ struct Region {
   double overlap = 0.0;  // intersection over union with that shape
 };
 
-// Regions of at least 0.6 % of the picture, largest first.
+// Regions of 0.6 to 25 % of the picture, largest first: less is a speck, more is ground, whatever
+// its colour.
 std::vector<Region> find_regions(const Image& image);
 
 // What a caption asks for. Nothing if it does not name a colour with a shape, or a figure.

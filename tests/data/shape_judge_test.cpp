@@ -60,6 +60,7 @@ TEST(ShapeJudge, EachFactCounts) {
   EXPECT_FALSE(whole(single(Shape::kCircle, 4, 0.3)));
   EXPECT_FALSE(whole(single(Shape::kSquare, 0, 0.3)));
   EXPECT_FALSE(whole(single(Shape::kCircle, 0, 0.3, 0, 0.03)));  // a speck
+  EXPECT_FALSE(whole(single(Shape::kCircle, 0, 0.35, 0, 0.3)));  // 28 % of the picture
   EXPECT_TRUE(judge(single(Shape::kSquare, 0, 0.7), asked).colour);
   EXPECT_TRUE(judge(single(Shape::kCircle, 4, 0.7), asked).shape);
   EXPECT_TRUE(judge(single(Shape::kSquare, 4, 0.3), asked).half);

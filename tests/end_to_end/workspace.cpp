@@ -77,7 +77,7 @@ Workspace::Workspace() {
                                      {"resolution_type", "pixel_area"},
                                      {"repeats", 1}}});
   io::write_atomically(path("lycoris_config.json"),
-                       io::read_file(kSource / "config/quickstart/lycoris_config.json"));
+                       io::read_file(kSource / "tests/end_to_end/lycoris_config.json"));
 }
 
 void Workspace::add_evaluation_set(const std::string& id) {
