@@ -15,7 +15,8 @@ namespace {
 constexpr LoraShape kShape{12, 8, 2, 1.5};
 
 // Factors as if trained: B is not zero.
-std::unique_ptr<LoraFactors> trained(const LoraShape& shape, const std::string& name = "x") {
+std::unique_ptr<LoraFactors> trained_factors(const LoraShape& shape,
+                                             const std::string& name = "x") {
   auto factors = std::make_unique<LoraFactors>(shape, LoraInit::kUniform, name, 1, at::kCPU);
   const at::NoGradGuard no_grad;
   const at::Tensor b = factors->factors()[1].second.detach();
@@ -23,7 +24,7 @@ std::unique_ptr<LoraFactors> trained(const LoraShape& shape, const std::string& 
   return factors;
 }
 
-at::Tensor first_factor(LoraInit init, const std::string& name, uint64_t seed) {
+at::Tensor first_lora_factor(LoraInit init, const std::string& name, uint64_t seed) {
   const LoraFactors factors({64, 64, 8}, init, name, seed, at::kCPU);
   return factors.factors()[0].second.detach();
 }
@@ -44,20 +45,20 @@ TEST(LoraFactors, StartsWithoutEffect) {
 }
 
 TEST(LoraFactors, DrawsAWithinItsFanIn) {
-  const at::Tensor a = first_factor(LoraInit::kUniform, "x", 1);
+  const at::Tensor a = first_lora_factor(LoraInit::kUniform, "x", 1);
   EXPECT_LE(a.abs().max().item<double>(), 1.0 / 8.0);
   EXPECT_GT(a.abs().max().item<double>(), 0.9 / 8.0);
 }
 
 TEST(LoraFactors, GaussianAHasDeviationOneOverTheRank) {
-  const at::Tensor a = first_factor(LoraInit::kGaussian, "x", 1);
+  const at::Tensor a = first_lora_factor(LoraInit::kGaussian, "x", 1);
   EXPECT_NEAR(a.std().item<double>(), 1.0 / 8.0, 0.01);
   EXPECT_NEAR(a.mean().item<double>(), 0.0, 0.02);
 }
 
 TEST(LoraFactors, DrawsAreKeyedBySeedAndName) {
   const auto draw = [](const std::string& name, uint64_t seed) {
-    return first_factor(LoraInit::kUniform, name, seed);
+    return first_lora_factor(LoraInit::kUniform, name, seed);
   };
   EXPECT_TENSOR_EQ(draw("x", 1), draw("x", 1));
   EXPECT_FALSE(at::equal(draw("x", 1), draw("y", 1)));
@@ -65,7 +66,7 @@ TEST(LoraFactors, DrawsAreKeyedBySeedAndName) {
 }
 
 TEST(LoraFactors, AddsItsDeltaAndGivesGradients) {
-  const auto factors = trained(kShape);
+  const auto factors = trained_factors(kShape);
   const at::Tensor x = at::linspace(-1, 2, 40).view({5, 8}).clone().requires_grad_();
   const at::Tensor base = at::ones({5, 12});
   const at::Tensor delta = factors->delta_weight();
@@ -83,7 +84,7 @@ TEST(LoraFactors, AddsItsDeltaAndGivesGradients) {
 }
 
 TEST(LoraFactors, MultiplierZeroReturnsTheBaseOutputItself) {
-  const auto factors = trained(kShape);
+  const auto factors = trained_factors(kShape);
   factors->set_multiplier(0.0);
   const at::Tensor base = at::ones({3, 12});
   EXPECT_EQ(factors->add_to(base, at::ones({3, 8})).data_ptr(), base.data_ptr());
@@ -102,14 +103,14 @@ at::Tensor dropped_output(LoraFactors& factors, const std::vector<int64_t>& rows
 TEST(LoraDropout, IsTheSampleAndTheLayersAlone) {
   LoraShape shape = kShape;
   shape.dropout = 0.5;
-  const auto factors = trained(shape);
+  const auto factors = trained_factors(shape);
   const at::Tensor packed = dropped_output(*factors, {5, 7}, {11, 22});
   EXPECT_TENSOR_NEAR(packed.narrow(0, 0, 5), dropped_output(*factors, {5}, {11}),
                      test::kLokrOutput);
   EXPECT_TENSOR_NEAR(packed.narrow(0, 5, 7), dropped_output(*factors, {7}, {22}),
                      test::kLokrOutput);
   EXPECT_FALSE(at::equal(dropped_output(*factors, {7}, {11}), dropped_output(*factors, {7}, {22})));
-  const auto other = trained(shape, "y");
+  const auto other = trained_factors(shape, "y");
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < 2; ++i) {
     other->factors()[i].second.detach().copy_(factors->factors()[i].second);
@@ -131,7 +132,7 @@ TEST(LoraDropout, KeepsTheMeanAndDropsItsShare) {
 TEST(LoraDropout, DropsNothingOutsideTraining) {
   LoraShape shape = kShape;
   shape.dropout = 0.5;
-  const auto factors = trained(shape);
+  const auto factors = trained_factors(shape);
   const at::Tensor x = at::ones({4, 8});
   const at::NoGradGuard no_grad;
   EXPECT_TENSOR_NEAR(factors->add_to(at::zeros({4, 12}), x), at::mm(x, factors->delta_weight().t()),

@@ -41,13 +41,13 @@ Selection select(const Json& preset, const test::OmniGenSizes& sizes = {}, int64
   return result;
 }
 
-Json quickstart() {
+Json quickstart_selection() {
   return Json::parse(R"({"target_module": ["Attention", "FeedForward"],
       "module_algo_map": {"Attention": {"factor": 16}, "FeedForward": {"factor": 8}}})");
 }
 
 TEST(LycorisSelect, TakesTheMlpForFeedForward) {
-  const Selection all = select(quickstart(), test::kPublishedOmniGen);
+  const Selection all = select(quickstart_selection(), test::kPublishedOmniGen);
   EXPECT_EQ(all.layers.size(), 192);
   EXPECT_EQ(all.num_parameters, 42504192);
   EXPECT_THAT(all.notices,
@@ -58,7 +58,7 @@ TEST(LycorisSelect, TakesTheMlpForFeedForward) {
 }
 
 TEST(LycorisSelect, ExactMatchingLeavesTheMlpOutAndSaysSo) {
-  Json preset = quickstart();
+  Json preset = quickstart_selection();
   preset["target_match"] = "exact";
   const Selection exact = select(preset, test::kPublishedOmniGen);
   EXPECT_EQ(exact.layers.size(), 128);

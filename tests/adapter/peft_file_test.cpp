@@ -15,9 +15,9 @@
 namespace omnigen::adapter {
 namespace {
 
-constexpr const char* kToQ = "base_model.model.layers.0.self_attn.to_q";
+constexpr const char* kLoraToQ = "base_model.model.layers.0.self_attn.to_q";
 
-LoraConfig config_of(double alpha) {
+LoraConfig lora_config_of(double alpha) {
   config::AdapterConfig keys;
   keys.lora_rank = 2;
   keys.lora_alpha = alpha;
@@ -26,12 +26,12 @@ LoraConfig config_of(double alpha) {
 
 TEST(PeftFile, HoldsFactorsOnlyBesideItsConfiguration) {
   const test::TempDir folder;
-  const LoraConfig config = config_of(6);
+  const LoraConfig config = lora_config_of(6);
   const AdapterSet adapters(config, test::omnigen_tree({}), 0);
   config.files(adapters.state_dict(at::kBFloat16), {.step = 7}).write(folder.path());
   const io::SafetensorsReader file(folder / "adapter_model.safetensors");
   EXPECT_EQ(file.tensors().size(), 16);
-  EXPECT_EQ(file.tensors().at(std::string(kToQ) + ".lora_A.weight").dtype, at::kBFloat16);
+  EXPECT_EQ(file.tensors().at(std::string(kLoraToQ) + ".lora_A.weight").dtype, at::kBFloat16);
   EXPECT_EQ(file.metadata().at("format"), "pt");
   EXPECT_EQ(file.metadata().at("global_step"), "7");
   EXPECT_TRUE(std::filesystem::exists(folder / "adapter_config.json"));
@@ -39,7 +39,7 @@ TEST(PeftFile, HoldsFactorsOnlyBesideItsConfiguration) {
 
 TEST(PeftFile, ReadsBackWhatItWrote) {
   const test::TempDir folder;
-  const LoraConfig config = config_of(6);
+  const LoraConfig config = lora_config_of(6);
   const nn::ModuleTree tree = test::omnigen_tree({});
   const AdapterSet adapters(config, tree, 5);
   const Tensors state = adapters.state_dict(at::kFloat);
@@ -56,10 +56,10 @@ TEST(PeftFile, ReadsBackWhatItWrote) {
 
 TEST(PeftFile, ARunOfAnotherScaleIsRefused) {
   const test::TempDir folder;
-  const LoraConfig config = config_of(6);
+  const LoraConfig config = lora_config_of(6);
   const nn::ModuleTree tree = test::omnigen_tree({});
   config.files(AdapterSet(config, tree, 0).state_dict(at::kFloat), {}).write(folder.path());
-  AdapterSet other(config_of(3), tree, 0);
+  AdapterSet other(lora_config_of(3), tree, 0);
   try {
     other.load_state_dict(read_adapter(folder.path()), "checkpoint-5");
     FAIL() << "accepted";

@@ -19,13 +19,13 @@ std::unique_ptr<model::Autoencoder> tiny_vae(at::ScalarType dtype) {
   return model::load_autoencoder(test::golden_dir() / "tiny-omnigen/vae", {dtype, at::kCPU});
 }
 
-VaeSettings settings(at::ScalarType dtype) {
+VaeSettings vae_settings(at::ScalarType dtype) {
   return {.folder = {}, .dtype = dtype, .tiling = false, .sample_posterior = true, .seed = 1};
 }
 
 TEST(LatentEncoder, KeepsTheOrderOfABatch) {
   const std::vector<data::Image> pictures = {picture(0), picture(90), picture(200)};
-  LatentEncoder encoder(settings(at::kFloat), tiny_vae);
+  LatentEncoder encoder(vae_settings(at::kFloat), tiny_vae);
   const auto together =
       encoder.encode("p", {{"a", &pictures[0]}, {"b", &pictures[1]}, {"c", &pictures[2]}});
   ASSERT_EQ(together.size(), 3U);
@@ -38,7 +38,7 @@ TEST(LatentEncoder, KeepsTheOrderOfABatch) {
 
 TEST(LatentEncoder, TheSampleIsKeyedByDataSetAndPath) {
   const data::Image image = picture(3);
-  LatentEncoder encoder(settings(at::kFloat), tiny_vae);
+  LatentEncoder encoder(vae_settings(at::kFloat), tiny_vae);
   const at::Tensor first = encoder.encode("p", {{"a", &image}})[0].latent_CHW;
   EXPECT_TENSOR_EQ(encoder.encode("p", {{"a", &image}})[0].latent_CHW, first);
   for (const auto& [id, path] : {std::pair{"p", "b"}, std::pair{"q", "a"}}) {
@@ -48,7 +48,7 @@ TEST(LatentEncoder, TheSampleIsKeyedByDataSetAndPath) {
 
 TEST(LatentEncoder, GivesTheCachesType) {
   const data::Image image = picture(3);
-  LatentEncoder encoder(settings(at::kBFloat16), tiny_vae);
+  LatentEncoder encoder(vae_settings(at::kBFloat16), tiny_vae);
   EXPECT_EQ(encoder.encode("p", {{"a", &image}})[0].latent_CHW.scalar_type(), at::kBFloat16);
 }
 
@@ -68,7 +68,7 @@ TEST(LatentEncoder, ALatentThatIsNotFiniteIsTriedInFloat32) {
     return std::make_unique<model::Autoencoder>(config, weights);
   };
   const data::Image image = picture(3);
-  LatentEncoder encoder(settings(at::kBFloat16), load);
+  LatentEncoder encoder(vae_settings(at::kBFloat16), load);
   EXPECT_TRUE(encoder.encode("p", {{"a", &image}})[0].latent_CHW.defined());
   EXPECT_EQ(num_float32, 1);
 }
@@ -84,7 +84,7 @@ TEST(LatentEncoder, ALatentThatIsNeverFiniteFails) {
     return std::make_unique<model::Autoencoder>(config, weights);
   };
   const data::Image image = picture(3);
-  LatentEncoder encoder(settings(at::kFloat), load);
+  LatentEncoder encoder(vae_settings(at::kFloat), load);
   const EncodedImage result = encoder.encode("p", {{"a", &image}})[0];
   EXPECT_FALSE(result.latent_CHW.defined());
   EXPECT_EQ(result.reason, FailReason::kNotFinite);

@@ -17,46 +17,47 @@ Json entry(const std::string& id, Json more = Json::object()) {
   return result;
 }
 
-std::string error_of(const Json& datasets, const std::vector<std::string>& args = {}) {
+std::string list_error(const Json& datasets, const std::vector<std::string>& args = {}) {
   ConfigFolder folder;
   folder.datasets = datasets;
   return folder.error(args);
 }
 
 TEST(DatasetList, ShapeOfTheFile_E01_E02) {
-  EXPECT_THAT(error_of(Json::object()), HasSubstr("expected a list of datasets, found {}"));
-  EXPECT_THAT(error_of(Json::array()), HasSubstr("Must provide at least one dataset"));
-  EXPECT_THAT(error_of(Json::array({"cats"})), HasSubstr("expected an object for each dataset"));
+  EXPECT_THAT(list_error(Json::object()), HasSubstr("expected a list of datasets, found {}"));
+  EXPECT_THAT(list_error(Json::array()), HasSubstr("Must provide at least one dataset"));
+  EXPECT_THAT(list_error(Json::array({"cats"})), HasSubstr("expected an object for each dataset"));
 }
 
 TEST(DatasetList, ATrainingSetIsNeeded_E02) {
-  EXPECT_THAT(error_of(Json::array({entry("e", {{"dataset_type", "eval"}})})),
+  EXPECT_THAT(list_error(Json::array({entry("e", {{"dataset_type", "eval"}})})),
               HasSubstr("no enabled dataset of type image; 1 listed: e (eval)"));
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"disabled", true}})})), HasSubstr("[E02]"));
+  EXPECT_THAT(list_error(Json::array({entry("a", {{"disabled", true}})})), HasSubstr("[E02]"));
 }
 
 TEST(DatasetList, AnOrdinaryTrainingSetIsNeeded_C52) {
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"is_regularisation_data", true}})})),
+  EXPECT_THAT(list_error(Json::array({entry("a", {{"is_regularisation_data", true}})})),
               HasSubstr("[C52]"));
 }
 
 TEST(DatasetList, SomeProbabilityIsNeeded_E49) {
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"probability", 0}})})), HasSubstr("[E49]"));
+  EXPECT_THAT(list_error(Json::array({entry("a", {{"probability", 0}})})), HasSubstr("[E49]"));
 }
 
 TEST(DatasetList, IdsAreUnique_E06_C47) {
-  EXPECT_THAT(error_of(Json::array({entry("a"), entry("a")})),
+  EXPECT_THAT(list_error(Json::array({entry("a"), entry("a")})),
               AllOf(HasSubstr("numbers 1 and 2 are both \"a\""), HasSubstr("[C47]")));
-  EXPECT_THAT(error_of(Json::array({entry("a"), entry("")})), HasSubstr("number 2 has none [E06]"));
+  EXPECT_THAT(list_error(Json::array({entry("a"), entry("")})),
+              HasSubstr("number 2 has none [E06]"));
 }
 
 TEST(DatasetList, OneTextEntryIsTheDefault_E44_C47) {
   const auto text = [](const char* id, bool is_default) {
     return Json{{"id", id}, {"dataset_type", "text_embeds"}, {"default", is_default}};
   };
-  EXPECT_THAT(error_of(Json::array({entry("a"), text("t", true), text("u", true)})),
+  EXPECT_THAT(list_error(Json::array({entry("a"), text("t", true), text("u", true)})),
               HasSubstr("Only one text embed backend can be marked as default; t, u are"));
-  EXPECT_THAT(error_of(Json::array({entry("a"), text("t", false), text("u", false)})),
+  EXPECT_THAT(list_error(Json::array({entry("a"), text("t", false), text("u", false)})),
               HasSubstr("of the text_embeds entries t, u one needs \"default\": true"));
   ConfigFolder folder;
   folder.datasets = Json::array({entry("a")});
@@ -65,15 +66,16 @@ TEST(DatasetList, OneTextEntryIsTheDefault_E44_C47) {
 }
 
 TEST(DatasetList, CachesAreApart_E07) {
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"cache_dir_vae", "c"}}),
-                                    entry("b", {{"cache_dir_vae", "./c/"}, {"resolution", 512}})})),
-              AllOf(HasSubstr("datasets \"a\" and \"b\": use the same cache_dir_vae"),
-                    HasSubstr("but differ in resolution")));
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"cache_dir_vae", "images/cache"}})})),
+  EXPECT_THAT(
+      list_error(Json::array({entry("a", {{"cache_dir_vae", "c"}}),
+                              entry("b", {{"cache_dir_vae", "./c/"}, {"resolution", 512}})})),
+      AllOf(HasSubstr("datasets \"a\" and \"b\": use the same cache_dir_vae"),
+            HasSubstr("but differ in resolution")));
+  EXPECT_THAT(list_error(Json::array({entry("a", {{"cache_dir_vae", "images/cache"}})})),
               HasSubstr("is inside the images of \"a\""));
   EXPECT_THAT(
-      error_of(Json::array({entry("a", {{"cache_dir_vae", "c"}}),
-                            {{"id", "t"}, {"dataset_type", "text_embeds"}, {"cache_dir", "c"}}})),
+      list_error(Json::array({entry("a", {{"cache_dir_vae", "c"}}),
+                              {{"id", "t"}, {"dataset_type", "text_embeds"}, {"cache_dir", "c"}}})),
       HasSubstr("is also the cache_dir of \"t\""));
 }
 
@@ -88,7 +90,7 @@ TEST(DatasetList, NestedCachesAreAWarningByComponents_E08) {
 
 TEST(DatasetList, ImageFolderIsNamed_E09) {
   EXPECT_THAT(
-      error_of(Json::array({Json{{"id", "a"}}})),
+      list_error(Json::array({Json{{"id", "a"}}})),
       HasSubstr("dataset \"a\": instance_data_dir: is missing. Name the folder of the images"));
 }
 
@@ -154,7 +156,7 @@ TEST(DatasetList, InputImagesAreRefusedForNow) {
   const Json datasets = Json::array(
       {entry("m", {{"conditioning_type", "reference_strict"}, {"source_dataset_id", "a"}}),
        entry("a")});
-  EXPECT_THAT(error_of(datasets), HasSubstr("input images of edit data are not trained yet"));
+  EXPECT_THAT(list_error(datasets), HasSubstr("input images of edit data are not trained yet"));
   ConfigFolder folder;
   folder.datasets = datasets;
   const LoadResult result = folder.load({}, Purpose::kCheck);
@@ -165,7 +167,7 @@ TEST(DatasetList, InputImagesAreRefusedForNow) {
 TEST(DatasetList, CircleOfSourcesIsNamed) {
   const Json datasets = Json::array({entry("x"), entry("a", {{"source_dataset_id", "b"}}),
                                      entry("b", {{"source_dataset_id", "a"}})});
-  EXPECT_THAT(error_of(datasets), HasSubstr("refer to each other in a circle"));
+  EXPECT_THAT(list_error(datasets), HasSubstr("refer to each other in a circle"));
 }
 
 }  // namespace

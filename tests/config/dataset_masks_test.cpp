@@ -12,7 +12,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-Json entry(const std::string& id, Json more = Json::object()) {
+Json masked_entry(const std::string& id, Json more = Json::object()) {
   Json result = {{"id", id}, {"instance_data_dir", "images"}};
   for (const auto& [key, value] : more.items()) result[key] = value;
   return result;
@@ -20,7 +20,7 @@ Json entry(const std::string& id, Json more = Json::object()) {
 
 Json mask(const std::string& id, Json more = Json::object()) {
   more["conditioning_type"] = "mask";
-  return entry(id, more);
+  return masked_entry(id, more);
 }
 
 LoadResult check(const Json& datasets) {
@@ -29,7 +29,7 @@ LoadResult check(const Json& datasets) {
   return folder.load({}, Purpose::kCheck);
 }
 
-std::string error_of(const Json& datasets) {
+std::string mask_error(const Json& datasets) {
   ConfigFolder folder;
   folder.datasets = datasets;
   return folder.error();
@@ -37,8 +37,8 @@ std::string error_of(const Json& datasets) {
 
 TEST(DatasetMasks, AreLinkedFromEitherSide) {
   for (const Json& datasets :
-       {Json::array({entry("a", {{"conditioning_data", "m"}}), mask("m")}),
-        Json::array({entry("a"), mask("m", {{"source_dataset_id", "a"}})})}) {
+       {Json::array({masked_entry("a", {{"conditioning_data", "m"}}), mask("m")}),
+        Json::array({masked_entry("a"), mask("m", {{"source_dataset_id", "a"}})})}) {
     const LoadResult loaded = check(datasets);
     EXPECT_THAT(loaded.not_acting, IsEmpty());
     ASSERT_EQ(loaded.datasets.size(), 2U);
@@ -52,20 +52,22 @@ TEST(DatasetMasks, AreLinkedFromEitherSide) {
 }
 
 TEST(DatasetMasks, ALinkMustLeadSomewhere) {
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"conditioning_data", "gone"}})})),
+  EXPECT_THAT(mask_error(Json::array({masked_entry("a", {{"conditioning_data", "gone"}})})),
               AllOf(HasSubstr("conditioning_data"), HasSubstr("\"gone\""), HasSubstr("[E05]")));
-  EXPECT_THAT(error_of(Json::array({entry("a"), mask("m", {{"source_dataset_id", "gone"}})})),
-              HasSubstr("\"gone\", which is no enabled dataset"));
+  EXPECT_THAT(
+      mask_error(Json::array({masked_entry("a"), mask("m", {{"source_dataset_id", "gone"}})})),
+      HasSubstr("\"gone\", which is no enabled dataset"));
 }
 
 TEST(DatasetMasks, ADatasetHasOneSetOfMasks) {
-  EXPECT_THAT(error_of(Json::array({entry("a", {{"conditioning_data", Json::array({"m", "n"})}}),
-                                    mask("m"), mask("n")})),
-              HasSubstr("several sets of masks: m, n"));
+  EXPECT_THAT(
+      mask_error(Json::array({masked_entry("a", {{"conditioning_data", Json::array({"m", "n"})}}),
+                              mask("m"), mask("n")})),
+      HasSubstr("several sets of masks: m, n"));
 }
 
 TEST(DatasetMasks, MasksOfNothingAreTold) {
-  const LoadResult loaded = check(Json::array({entry("a"), mask("m")}));
+  const LoadResult loaded = check(Json::array({masked_entry("a"), mask("m")}));
   EXPECT_THAT(loaded.warnings, ::testing::Contains(HasSubstr("belongs to no dataset")));
 }
 

@@ -21,7 +21,7 @@ struct Terminal {
 };
 
 template <typename Ask>
-std::string error_of(const Ask& ask) {
+std::string answer_error(const Ask& ask) {
   try {
     ask();
     return "";
@@ -72,7 +72,7 @@ TEST(Interview, ChoosesOneOfTheWords) {
 
 TEST(Interview, EndOfInputIsAnErrorThatNamesTheQuestion) {
   Terminal terminal("");
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(answer_error([&] {
                 terminal.talk.ask({"n", "How many", "1"});
               }),
               HasSubstr("the input ended at the question \"How many\"; nothing was written"));
@@ -85,13 +85,13 @@ TEST(Interview, ListedAnswersStandForTheTerminal) {
   EXPECT_FALSE(talk.confirm("ok", "Fine", true));
   EXPECT_EQ(talk.ask_number({"rate", "Rate", "0"}), 1e-4);
   EXPECT_EQ(talk.ask({"other", "Other", "usual"}), "usual");
-  EXPECT_EQ(error_of([&] { talk.finish(); }), "");
+  EXPECT_EQ(answer_error([&] { talk.finish(); }), "");
 }
 
 TEST(Interview, AListedAnswerThatCannotBeIsAnError) {
   std::ostringstream out;
   Interview talk(Json{{"n", 500}}, out);
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(answer_error([&] {
                 talk.ask_whole({"n", "How many", "1"}, small_only);
               }),
               HasSubstr("answer \"500\" to n: is too much"));
@@ -100,7 +100,7 @@ TEST(Interview, AListedAnswerThatCannotBeIsAnError) {
 TEST(Interview, AListedAnswerInDoubtNeedsInsistence) {
   std::ostringstream out;
   Interview strict(Json{{"n", 50}}, out);
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(answer_error([&] {
                 strict.ask_whole({"n", "How many", "1"}, small_only);
               }),
               HasSubstr("\"insist\": true"));
@@ -112,22 +112,22 @@ TEST(Interview, AnAnswerThatNobodyAskedForIsNamedWithTheNearest) {
   std::ostringstream out;
   Interview talk(Json{{"learning_rat", 1}}, out);
   talk.ask({"learning_rate", "Rate", "1"});
-  EXPECT_THAT(error_of([&] { talk.finish(); }),
+  EXPECT_THAT(answer_error([&] { talk.finish(); }),
               AllOf(HasSubstr("\"learning_rat\""), HasSubstr("did you mean \"learning_rate\"?")));
-  EXPECT_EQ(error_of([&] { talk.finish({"learning_rat"}); }), "");
+  EXPECT_EQ(answer_error([&] { talk.finish({"learning_rat"}); }), "");
 }
 
 TEST(Interview, AFixedQuestionTakesOneAnswerOnly) {
   std::ostringstream out;
   Interview talk(Json{{"kind", "LoKr"}, {"other", "x"}}, out);
-  EXPECT_EQ(error_of([&] { talk.fixed("kind", "lokr", "why"); }), "");
-  EXPECT_THAT(error_of([&] { talk.fixed("other", "y", "because"); }),
+  EXPECT_EQ(answer_error([&] { talk.fixed("kind", "lokr", "why"); }), "");
+  EXPECT_THAT(answer_error([&] { talk.fixed("other", "y", "because"); }),
               HasSubstr("answer \"other\": because"));
 }
 
 TEST(Interview, AnswersAreAnObject) {
   std::ostringstream out;
-  EXPECT_THAT(error_of([&] { Interview talk(Json::array(), out); }),
+  EXPECT_THAT(answer_error([&] { Interview talk(Json::array(), out); }),
               HasSubstr("expected one JSON object"));
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string error_of(const std::string& text) {
+std::string parse_error(const std::string& text) {
   try {
     parse_json(text, "c.json");
     return "";
@@ -27,55 +27,55 @@ TEST(JsonText, KeepsTheOrderOfTheFile) {
 
 TEST(JsonText, MissingCommaPointsAtTheLineAbove) {
   EXPECT_EQ(
-      error_of("{\n  \"a\": 1\n  \"b\": 2\n}"),
+      parse_error("{\n  \"a\": 1\n  \"b\": 2\n}"),
       "c.json:3:3: expected \",\" or \"}\" after a value; the line above has no comma at its end");
 }
 
 TEST(JsonText, MissingCommaOnOneLine) {
-  EXPECT_EQ(error_of("[1 2]"), "c.json:1:4: expected \",\" or \"]\" after a value");
+  EXPECT_EQ(parse_error("[1 2]"), "c.json:1:4: expected \",\" or \"]\" after a value");
 }
 
 TEST(JsonText, CommaBeforeTheBraceIsNamed) {
-  EXPECT_EQ(error_of("{\n  \"a\": 1,\n}"),
+  EXPECT_EQ(parse_error("{\n  \"a\": 1,\n}"),
             "c.json:2:9: a comma before \"}\" is not allowed in JSON");
 }
 
 TEST(JsonText, CommentIsNamed) {
-  EXPECT_THAT(error_of("{\n // note\n \"a\": 1}"),
+  EXPECT_THAT(parse_error("{\n // note\n \"a\": 1}"),
               HasSubstr("c.json:2:2: comments are not allowed"));
-  EXPECT_THAT(error_of("{\"a\": 1 # note\n}"), HasSubstr("comments are not allowed"));
+  EXPECT_THAT(parse_error("{\"a\": 1 # note\n}"), HasSubstr("comments are not allowed"));
 }
 
 TEST(JsonText, OtherLanguagesWordsAreNamed) {
-  EXPECT_THAT(error_of("{\"a\": True}"), HasSubstr("JSON writes true and false"));
-  EXPECT_THAT(error_of("{\"a\": None}"), HasSubstr("JSON writes null"));
-  EXPECT_THAT(error_of("{'a': 1}"), HasSubstr("double quotes"));
-  EXPECT_THAT(error_of("{\"a\": 'x'}"), HasSubstr("double quotes"));
+  EXPECT_THAT(parse_error("{\"a\": True}"), HasSubstr("JSON writes true and false"));
+  EXPECT_THAT(parse_error("{\"a\": None}"), HasSubstr("JSON writes null"));
+  EXPECT_THAT(parse_error("{'a': 1}"), HasSubstr("double quotes"));
+  EXPECT_THAT(parse_error("{\"a\": 'x'}"), HasSubstr("double quotes"));
 }
 
 TEST(JsonText, KeyGivenTwiceIsNamed) {
-  EXPECT_EQ(error_of("{\"seed\": 1,\n \"seed\": 2}"), "c.json:2:2: \"seed\" is given twice");
+  EXPECT_EQ(parse_error("{\"seed\": 1,\n \"seed\": 2}"), "c.json:2:2: \"seed\" is given twice");
 }
 
 TEST(JsonText, CutOffTextIsNamed) {
   const std::string whole = "{\"a\": [1, {\"b\": \"text\"}, true]}";
   for (size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_THAT(error_of(whole.substr(0, size)), HasSubstr("c.json:1:")) << size;
+    EXPECT_THAT(parse_error(whole.substr(0, size)), HasSubstr("c.json:1:")) << size;
   }
-  EXPECT_EQ(error_of(whole), "");
+  EXPECT_EQ(parse_error(whole), "");
 }
 
 TEST(JsonText, TextAfterTheEndIsNamed) {
-  EXPECT_THAT(error_of("{} {}"), HasSubstr("text after the end"));
-  EXPECT_THAT(error_of("{},"), HasSubstr("a comma after the last"));
+  EXPECT_THAT(parse_error("{} {}"), HasSubstr("text after the end"));
+  EXPECT_THAT(parse_error("{},"), HasSubstr("a comma after the last"));
 }
 
 TEST(JsonText, DeepNestingIsRefused) {
-  EXPECT_THAT(error_of(std::string(100000, '[')), HasSubstr("nested too deeply"));
+  EXPECT_THAT(parse_error(std::string(100000, '[')), HasSubstr("nested too deeply"));
 }
 
 TEST(JsonText, BadUtf8IsRefused) {
-  EXPECT_THAT(error_of("{\"a\": \"\xff\"}"), HasSubstr("c.json"));
+  EXPECT_THAT(parse_error("{\"a\": \"\xff\"}"), HasSubstr("c.json"));
 }
 
 TEST(JsonText, ByteOrderMarkIsSkipped) {

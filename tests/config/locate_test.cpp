@@ -25,7 +25,7 @@ fs::path found(const CommandLine& line, std::map<std::string, std::string> value
   return find_config_file(line, environment(std::move(values))).value_or("none");
 }
 
-std::string error_of(const CommandLine& line, std::map<std::string, std::string> values = {}) {
+std::string locate_error(const CommandLine& line, std::map<std::string, std::string> values = {}) {
   try {
     return "found " + found(line, std::move(values)).string();
   } catch (const util::ConfigError& error) {
@@ -43,11 +43,11 @@ TEST(Locate, CurrentFolderBeforeConfigFolder) {
 
 TEST(Locate, NothingFoundNamesTheFolders) {
   const ConfigFolder folder;
-  EXPECT_THAT(error_of({}),
+  EXPECT_THAT(locate_error({}),
               HasSubstr("no configuration found: looked for config.json, config.toml, "
                         "config.env in " +
                         fs::current_path().string()));
-  EXPECT_THAT(error_of({}), HasSubstr("[M01]"));
+  EXPECT_THAT(locate_error({}), HasSubstr("[M01]"));
 }
 
 TEST(Locate, OptionsAloneAreEnough) {
@@ -67,7 +67,7 @@ TEST(Locate, ConfigMayBeFileFolderOrStem) {
     EXPECT_EQ(found({}, {{"CONFIG_PATH", name}}), "runs/a/config.json") << name;
   }
   line.config = "runs/b";
-  EXPECT_THAT(error_of(line), HasSubstr("runs/b"));
+  EXPECT_THAT(locate_error(line), HasSubstr("runs/b"));
 }
 
 TEST(Locate, EnvironmentFolder) {
@@ -77,7 +77,7 @@ TEST(Locate, EnvironmentFolder) {
   line.environment = "lab";
   EXPECT_EQ(found(line), "config/lab/config.json");
   EXPECT_EQ(found({}, {{"ENV", "lab"}}), "config/lab/config.json");
-  EXPECT_THAT(error_of({}, {{"SIMPLETUNER_ENV", "foo"}}),
+  EXPECT_THAT(locate_error({}, {{"SIMPLETUNER_ENV", "foo"}}),
               AllOf(HasSubstr("environment \"foo\": none of config/foo/config.json"),
                     HasSubstr("Known: lab"), HasSubstr("[M02]")));
 }
@@ -92,7 +92,7 @@ TEST(Locate, OtherBackendsAreRefusedByName) {
   const ConfigFolder folder;
   ConfigFolder::write("config.json", "{}");
   for (const char* backend : {"env", "toml", "jsn"}) {
-    EXPECT_THAT(error_of({}, {{"CONFIG_BACKEND", backend}}),
+    EXPECT_THAT(locate_error({}, {{"CONFIG_BACKEND", backend}}),
                 AllOf(HasSubstr(std::string("configuration backend \"") + backend),
                       HasSubstr("reads JSON only"), HasSubstr("[1.1]")));
   }

@@ -17,15 +17,15 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-const fs::path kSource = OMNIGEN_SOURCE_DIR;
+const fs::path kSourceFolder = OMNIGEN_SOURCE_DIR;
 const fs::path kExample = "config/config.json.example";
 
 // Relative to the repository, where a recipe is started from.
 std::vector<fs::path> recipes() {
   std::vector<fs::path> found = {kExample};
-  for (const auto& entry : fs::directory_iterator(kSource / "config")) {
+  for (const auto& entry : fs::directory_iterator(kSourceFolder / "config")) {
     const fs::path file = entry.path() / "config.json";
-    if (fs::is_regular_file(file)) found.push_back(file.lexically_relative(kSource));
+    if (fs::is_regular_file(file)) found.push_back(file.lexically_relative(kSourceFolder));
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -33,7 +33,7 @@ std::vector<fs::path> recipes() {
 
 class Recipes : public ::testing::TestWithParam<fs::path> {
  protected:
-  Recipes() : before_(fs::current_path()) { fs::current_path(kSource); }
+  Recipes() : before_(fs::current_path()) { fs::current_path(kSourceFolder); }
   ~Recipes() override { fs::current_path(before_); }
 
   static LoadResult checked() {
@@ -105,14 +105,14 @@ INSTANTIATE_TEST_SUITE_P(Config, Recipes, ::testing::ValuesIn(recipes()), [](con
 });
 
 TEST(RecipeList, HasTheLowMemorySettingsOfTheQuickstart) {
-  const Json json = read_json(kSource / "config/low_memory/config.json");
+  const Json json = read_json(kSourceFolder / "config/low_memory/config.json");
   EXPECT_EQ(json.at("base_model_precision"), "int8-quanto");
   EXPECT_EQ(json.at("quantize_via"), "cpu");
   EXPECT_EQ(json.at("optimizer"), "bnb-lion8bit-paged");
   EXPECT_EQ(json.at("train_batch_size"), 1);
   EXPECT_EQ(json.at("vae_enable_tiling"), true);
   EXPECT_EQ(json.at("vae_enable_slicing"), true);
-  EXPECT_EQ(read_json(kSource / "config/low_memory/lycoris_config.json").at("factor"), 25);
+  EXPECT_EQ(read_json(kSourceFolder / "config/low_memory/lycoris_config.json").at("factor"), 25);
   const Config defaults;
   EXPECT_TRUE(defaults.model.gradient_checkpointing);  // so the recipe need not say it
   EXPECT_EQ(defaults.train.gradient_accumulation_steps, 1);

@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 
 template <class Error, class Work>
-std::string error_of(const Work& work) {
+std::string caption_error(const Work& work) {
   try {
     work();
   } catch (const Error& error) {
@@ -30,7 +30,7 @@ std::string error_of(const Work& work) {
 TEST(Caption, ComesFromTheFileName) {
   EXPECT_EQ(filename_caption("x/a_photo_of_a_cat-01.final.png"), "a photo of a cat-01.final");
   EXPECT_EQ(filename_caption(".png"), ".png");
-  EXPECT_THAT(error_of<util::DataError>([] { filename_caption("x/a\xff.png"); }),
+  EXPECT_THAT(caption_error<util::DataError>([] { filename_caption("x/a\xff.png"); }),
               HasSubstr("a\\xff.png: not UTF-8: byte 0xff at offset 3"));
 }
 
@@ -47,7 +47,7 @@ TEST(Caption, SplitsATextFileIntoTrimmedLines) {
 }
 
 TEST(Caption, NamesTheByteThatIsNotUtf8) {
-  EXPECT_THAT(error_of<util::DataError>([] { text_variants("ab\xfe", false, "dir/cat.txt"); }),
+  EXPECT_THAT(caption_error<util::DataError>([] { text_variants("ab\xfe", false, "dir/cat.txt"); }),
               HasSubstr("dir/cat.txt: not UTF-8: byte 0xfe at offset 2"));
 }
 
@@ -55,7 +55,7 @@ TEST(Caption, FollowsThePolicyForAMissingText) {
   const TempDir dir;
   CaptionSettings settings{.strategy = CaptionStrategy::kTextfile};
   const auto captions = [&] { return captions_of(settings, dir.path(), "a_cat.png"); };
-  EXPECT_THAT(error_of<util::DataError>(captions), HasSubstr("a_cat.txt"));
+  EXPECT_THAT(caption_error<util::DataError>(captions), HasSubstr("a_cat.txt"));
   settings.missing = missing_caption_policy("filename");
   EXPECT_THAT(captions(), ElementsAre("a cat"));
   settings.missing = missing_caption_policy("empty");
@@ -91,7 +91,7 @@ TEST(Caption, PrependsEveryInstancePrompt) {
 
 TEST(Caption, NeedsAnInstancePromptWhereOneIsUsed) {
   const auto check = [](CaptionSettings settings) {
-    return error_of<util::ConfigError>([&] { check_caption_settings("set", settings); });
+    return caption_error<util::ConfigError>([&] { check_caption_settings("set", settings); });
   };
   EXPECT_THAT(check({.strategy = CaptionStrategy::kInstancePrompt}), HasSubstr("instanceprompt"));
   EXPECT_THAT(check({.instance_prompts = {" "}, .only_instance_prompt = true}),
@@ -115,7 +115,7 @@ TEST(Caption, CollectsMissingTextsIntoOneError) {
   const auto missing = missing_caption_files(dir.path(), paths);
   EXPECT_EQ(missing.size(), 14U);
   const std::string error =
-      error_of<util::DataError>([&] { require_no_missing_captions("set", missing); });
+      caption_error<util::DataError>([&] { require_no_missing_captions("set", missing); });
   EXPECT_THAT(error, HasSubstr("14 images"));
   EXPECT_THAT(error, HasSubstr("20.png"));
   EXPECT_THAT(error, ::testing::Not(HasSubstr("21.png")));  // the first ten

@@ -15,7 +15,7 @@ CropKeys keys() {
   return keys;
 }
 
-CropPlan plan(const CropKeys& keys) {
+CropPlan plan_of(const CropKeys& keys) {
   return plan_crop(crop_settings("test", keys, {}), {4000, 3000}, {});
 }
 
@@ -23,7 +23,7 @@ TEST(CropMaximum, AHugePictureIsReducedBeforeItIsCut) {
   CropKeys with_maximum = keys();
   with_maximum.maximum_image_size = 1536;
   with_maximum.target_downsample_size = 1024;
-  const CropPlan reduced = plan(with_maximum);
+  const CropPlan reduced = plan_of(with_maximum);
   ASSERT_TRUE(reduced.accepted());
   EXPECT_EQ(reduced.target, (PixelSize{1024, 1024}));
   // 1194x896 is an area of 1024x1024; its height is short of the target by a factor of 1024 / 896.
@@ -36,11 +36,11 @@ TEST(CropMaximum, ALargerSizeToReduceToCutsASmallerPart) {
   CropKeys with_maximum = keys();
   with_maximum.maximum_image_size = 3072;
   with_maximum.target_downsample_size = 2048;
-  const CropPlan reduced = plan(with_maximum);
+  const CropPlan reduced = plan_of(with_maximum);
   EXPECT_EQ(reduced.target, (PixelSize{1024, 1024}));
   EXPECT_GT(reduced.resized.width, 2000);  // half of the picture's width is lost
   EXPECT_EQ(reduced.crop_left, (reduced.resized.width - 1024) / 2);
-  EXPECT_EQ(plan(keys()).resized, (PixelSize{1365, 1024}));
+  EXPECT_EQ(plan_of(keys()).resized, (PixelSize{1365, 1024}));
 }
 
 }  // namespace

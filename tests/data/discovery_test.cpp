@@ -68,7 +68,7 @@ TEST(Discovery, WarnsOncePerForeignSuffix) {
               ElementsAre("1 file with suffix .h5 ignored", "2 files with suffix .psd ignored"));
 }
 
-std::string error_of(const fs::path& folder) {
+std::string discovery_error(const fs::path& folder) {
   try {
     discover_images(folder);
   } catch (const util::DataError& error) {
@@ -81,7 +81,7 @@ TEST(Discovery, AnEmptyFolderSaysWhatIsThereInstead) {
   const TempDir dir;
   for (const char* name : {"a.psd", "b.txt", "c.txt", "noname"}) write_file(dir / name, "x");
   fs::create_directory_symlink(dir.path(), dir / "loop");
-  const std::string error = error_of(dir.path());
+  const std::string error = discovery_error(dir.path());
   EXPECT_THAT(error, HasSubstr(dir.path().string()));
   EXPECT_THAT(error, HasSubstr("1 .psd"));
   EXPECT_THAT(error, HasSubstr("2 .txt"));
@@ -92,8 +92,8 @@ TEST(Discovery, AnEmptyFolderSaysWhatIsThereInstead) {
 TEST(Discovery, RefusesAFileOrNothing) {
   const TempDir dir;
   write_file(dir / "a.png", "x");
-  EXPECT_THAT(error_of(dir / "a.png"), HasSubstr("Not a directory"));
-  EXPECT_THAT(error_of(dir / "missing"), HasSubstr("No such file"));
+  EXPECT_THAT(discovery_error(dir / "a.png"), HasSubstr("Not a directory"));
+  EXPECT_THAT(discovery_error(dir / "missing"), HasSubstr("No such file"));
 }
 
 TEST(Discovery, ListsAllMissingFoldersAtOnce) {

@@ -15,8 +15,6 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
-
 void use_lora(Workspace& workspace) {
   workspace.config["lora_type"] = "standard";
   workspace.config.erase("lycoris_config");

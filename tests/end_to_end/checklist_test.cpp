@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-const fs::path kSource = OMNIGEN_SOURCE_DIR;
+const fs::path kSourceFolder = OMNIGEN_SOURCE_DIR;
 
 std::map<std::string, std::string> images_of(const fs::path& output) {
   std::map<std::string, std::string> images;
@@ -179,7 +179,7 @@ TEST(Checklist, TheQuickstartsPromptsAreAllRendered) {
       fmt::format("{}/omnigen-dist check --config config.json --validation_disable=false "
                   "--validation_prompt=cat --validation_resolution=1024x1024,64x64 "
                   "--user_prompt_library={}/tests/config/reference_run/user_prompt_library.json",
-                  OMNIGEN_BINARY_DIR, kSource.string()));
+                  OMNIGEN_BINARY_DIR, kSourceFolder.string()));
   EXPECT_THAT(check.output, AllOf(HasSubstr("validation: 17 prompts at 2 sizes"),
                                   HasSubstr("10 of 15 entries contain the placeholder <token>")));
 }

@@ -16,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
-
 // A data-set file of the reference run, with the workspace's pictures and sizes to match.
 nlohmann::json reference_datasets(const Workspace& workspace, const std::string& file) {
   auto datasets = read_json(fs::path(OMNIGEN_SOURCE_DIR) / "tests/config/reference_run" / file);

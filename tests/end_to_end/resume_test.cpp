@@ -7,17 +7,12 @@
 #include <fstream>
 
 #include "end_to_end/workspace.h"
-#include "util/hash.h"
 
 namespace omnigen::test {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-void expect_equal_files(const fs::path& a, const fs::path& b) {
-  EXPECT_EQ(util::xxh3_64_file(a), util::xxh3_64_file(b)) << a << " and " << b;
-}
 
 void kill_after(Workspace& workspace, const std::string& name, int ranks, const std::string& file,
                 const std::vector<std::string>& arguments) {

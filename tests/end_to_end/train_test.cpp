@@ -11,8 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
-
 TEST(Train, IsTheSameRunAtAnyNumberOfRanks) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);

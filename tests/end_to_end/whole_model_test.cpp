@@ -7,7 +7,6 @@
 
 #include "end_to_end/workspace.h"
 #include "io/safetensors_reader.h"
-#include "util/hash.h"
 
 namespace omnigen::test {
 namespace {
@@ -15,16 +14,10 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr double kEqualLosses = 1e-5;  // relative: only the order of summation differs
-
 void train_whole(Workspace& workspace) {
   workspace.config["model_type"] = "full";
   workspace.config.erase("lycoris_config");
   workspace.config["learning_rate"] = 1e-4;
-}
-
-void expect_equal_files(const fs::path& a, const fs::path& b) {
-  EXPECT_EQ(util::xxh3_64_file(a), util::xxh3_64_file(b)) << a << " and " << b;
 }
 
 void expect_equal_losses(const std::map<int64_t, nlohmann::json>& actual,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "io/atomic_file.h"
+#include "util/hash.h"
 #include "util/stopwatch.h"
 
 namespace omnigen::test {
@@ -172,6 +174,10 @@ std::vector<pid_t> processes_with(const std::string& text) {
 void kill_group(pid_t group) {
   ::kill(-group, SIGKILL);
   ::waitpid(group, nullptr, 0);
+}
+
+void expect_equal_files(const fs::path& a, const fs::path& b) {
+  EXPECT_EQ(util::xxh3_64_file(a), util::xxh3_64_file(b)) << a << " and " << b;
 }
 
 }  // namespace omnigen::test

@@ -14,6 +14,9 @@
 
 namespace omnigen::test {
 
+// Relative: runs that differ only in the order of summation.
+constexpr double kEqualLosses = 1e-5;
+
 struct Outcome {
   int exit_code = -1;
   std::string output;  // stdout and stderr
@@ -63,5 +66,6 @@ bool wait_for(const std::filesystem::path& path, double limit_s = 60.0);
 void kill_group(pid_t group);
 // Process ids whose command line contains `text`.
 std::vector<pid_t> processes_with(const std::string& text);
+void expect_equal_files(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace omnigen::test

@@ -40,15 +40,15 @@ std::map<std::string, at::Tensor> vae_weights(const AutoencoderConfig& config,
   return weights;
 }
 
-struct Published {
+struct PublishedDecoding {
   double sum;
   double squares;
   std::vector<double> first;
   std::vector<double> last;
 };
 
-void expect_published(const at::Tensor& actual, const std::vector<int64_t>& shape,
-                      const Published& expected) {
+void expect_decoding(const at::Tensor& actual, const std::vector<int64_t>& shape,
+                     const PublishedDecoding& expected) {
   ASSERT_EQ(actual.sizes(), at::IntArrayRef(shape));
   const at::Tensor flat = actual.flatten().to(at::kDouble);
   EXPECT_NEAR(flat.sum().item<double>(), expected.sum, 1e-3);
@@ -65,40 +65,40 @@ void expect_published(const at::Tensor& actual, const std::vector<int64_t>& shap
 
 TEST(Autoencoder, PublishedMoments) {
   const Autoencoder autoencoder(tiny_vae(), vae_weights(tiny_vae()));
-  expect_published(autoencoder.encode_moments(test::hashed("image", {1, 3, 32, 48})), {1, 8, 4, 6},
-                   {1.80656,
-                    46.24837,
-                    {-1.11182, -0.53845, -0.70544, -0.63415, 0.70762, 0.21215},
-                    {0.26257, 0.32884, 0.28874}});
+  expect_decoding(autoencoder.encode_moments(test::hashed("image", {1, 3, 32, 48})), {1, 8, 4, 6},
+                  {1.80656,
+                   46.24837,
+                   {-1.11182, -0.53845, -0.70544, -0.63415, 0.70762, 0.21215},
+                   {0.26257, 0.32884, 0.28874}});
 }
 
 TEST(Autoencoder, PublishedImage) {
   const Autoencoder autoencoder(tiny_vae(), vae_weights(tiny_vae()));
-  expect_published(autoencoder.decode(test::hashed_latent("z", {1, 4, 4, 6})), {1, 3, 32, 48},
-                   {-102.99219,
-                    1424.42059,
-                    {-0.23497, -0.08236, -0.2181, -0.21855, -0.13203, -0.15919},
-                    {0.24346, 0.14967, -0.04808}});
+  expect_decoding(autoencoder.decode(test::hashed_latent("z", {1, 4, 4, 6})), {1, 3, 32, 48},
+                  {-102.99219,
+                   1424.42059,
+                   {-0.23497, -0.08236, -0.2181, -0.21855, -0.13203, -0.15919},
+                   {0.24346, 0.14967, -0.04808}});
 }
 
 TEST(Autoencoder, PublishedTiledMoments) {
   Autoencoder autoencoder(tiny_vae(), vae_weights(tiny_vae()));
   autoencoder.set_options({.tiling = true});
-  expect_published(autoencoder.encode_moments(test::hashed("image", {1, 3, 32, 48})), {1, 8, 4, 6},
-                   {1.90343,
-                    43.10920,
-                    {-1.30307, -0.37434, -0.79385, -0.18591, 0.67526, 0.01683},
-                    {0.14317, 0.46676, 0.25381}});
+  expect_decoding(autoencoder.encode_moments(test::hashed("image", {1, 3, 32, 48})), {1, 8, 4, 6},
+                  {1.90343,
+                   43.10920,
+                   {-1.30307, -0.37434, -0.79385, -0.18591, 0.67526, 0.01683},
+                   {0.14317, 0.46676, 0.25381}});
 }
 
 TEST(Autoencoder, PublishedTiledImage) {
   Autoencoder autoencoder(tiny_vae(), vae_weights(tiny_vae()));
   autoencoder.set_options({.tiling = true});
-  expect_published(autoencoder.decode(test::hashed_latent("z2", {1, 4, 6, 5})), {1, 3, 48, 40},
-                   {-501.09800,
-                    1285.91343,
-                    {-0.07738, -0.05756, -0.44572, -0.41975, -0.2303, -0.1764},
-                    {0.06052, 0.58291, 0.88485}});
+  expect_decoding(autoencoder.decode(test::hashed_latent("z2", {1, 4, 6, 5})), {1, 3, 48, 40},
+                  {-501.09800,
+                   1285.91343,
+                   {-0.07738, -0.05756, -0.44572, -0.41975, -0.2303, -0.1764},
+                   {0.06052, 0.58291, 0.88485}});
 }
 
 TEST(Autoencoder, TilingLeavesImagesOfOneTileAlone) {
@@ -155,7 +155,7 @@ TEST(AutoencoderConfig, CountsOfThePublishedModel) {
   EXPECT_EQ(total, 83653863);
 }
 
-void expect_refused(const std::string& key, const nlohmann::json& value) {
+void expect_key_refused(const std::string& key, const nlohmann::json& value) {
   const test::TempDir dir;
   nlohmann::json json = test::read_json(test::golden_dir() / "tiny-omnigen/vae/config.json");
   json[key] = value;
@@ -169,14 +169,14 @@ void expect_refused(const std::string& key, const nlohmann::json& value) {
 }
 
 TEST(AutoencoderConfig, RefusesWhatItDoesNotCompute) {
-  expect_refused("act_fn", "gelu");
-  expect_refused("mid_block_add_attention", false);
-  expect_refused("latents_mean", {0.0, 0.0, 0.0, 0.0});
-  expect_refused("down_block_types", {"DownEncoderBlock2D"});
-  expect_refused("up_block_types", {"A", "B", "C", "D"});
-  expect_refused("block_out_channels", {8, 16, 16, 18});
-  expect_refused("layers_per_block", 0);
-  expect_refused("sample_size", "32");
+  expect_key_refused("act_fn", "gelu");
+  expect_key_refused("mid_block_add_attention", false);
+  expect_key_refused("latents_mean", {0.0, 0.0, 0.0, 0.0});
+  expect_key_refused("down_block_types", {"DownEncoderBlock2D"});
+  expect_key_refused("up_block_types", {"A", "B", "C", "D"});
+  expect_key_refused("block_out_channels", {8, 16, 16, 18});
+  expect_key_refused("layers_per_block", 0);
+  expect_key_refused("sample_size", "32");
 }
 
 TEST(AutoencoderConfig, WrittenAndReadAgain) {

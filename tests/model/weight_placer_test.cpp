@@ -29,7 +29,7 @@ TransformerWeights placed_weights(const Placement& placement) {
   return placer.take();
 }
 
-at::Tensor output_of(const Placement& placement) {
+at::Tensor placed_output(const Placement& placement) {
   const at::NoGradGuard no_grad;
   return OmniGenTransformer(test::tiny_config(), placed_weights(placement))
       .forward({test::image_sample("latent_c", 8, 6, 0.75)})[0];
@@ -71,12 +71,12 @@ TEST(WeightPlacer, QuantoRoundsThePatchConvolutionsAsWell) {
 }
 
 TEST(WeightPlacer, TheModelComputesNearlyTheSame) {
-  const at::Tensor full = output_of({at::kFloat, at::kCPU});
+  const at::Tensor full = placed_output({at::kFloat, at::kCPU});
   for (const auto& [format, bound] : {std::pair{nn::WeightFormat::kInt8Quanto, 0.02},
                                       {nn::WeightFormat::kInt8Torchao, 0.02},
                                       {nn::WeightFormat::kFp8Torchao, 0.1},
                                       {nn::WeightFormat::kNf4, 0.3}}) {
-    const at::Tensor difference = output_of(placement_of(format)) - full;
+    const at::Tensor difference = placed_output(placement_of(format)) - full;
     const double error = (difference.norm() / full.norm()).item<double>();
     EXPECT_LT(error, bound);
     EXPECT_GT(error, 0.0);
@@ -85,7 +85,8 @@ TEST(WeightPlacer, TheModelComputesNearlyTheSame) {
 
 TEST(WeightPlacer, TheHostGivesTheSameCodes) {
   const auto format = nn::WeightFormat::kNf4;
-  EXPECT_TENSOR_EQ(output_of(placement_of(format, true)), output_of(placement_of(format, false)));
+  EXPECT_TENSOR_EQ(placed_output(placement_of(format, true)),
+                   placed_output(placement_of(format, false)));
 }
 
 TEST(WeightPlacer, NamedWeightsAreThoseThatAreMultipliedBy) {

@@ -5,7 +5,7 @@
 namespace omnigen::optim {
 namespace {
 
-void run_case(const test::GoldenCase& golden) {
+void run_adafactor(const test::GoldenCase& golden) {
   int num_compared = 0;
   for (GoldenRun run(golden); run.step();) {
     for (const Parameter& parameter : run.parameters()) {
@@ -27,7 +27,7 @@ void run_case(const test::GoldenCase& golden) {
 TEST(AdafactorGolden, MatchesTorch) {
   for (const test::GoldenCase& golden : optimizer_cases("torch.Adafactor")) {
     SCOPED_TRACE(golden.name());
-    run_case(golden);
+    run_adafactor(golden);
   }
 }
 

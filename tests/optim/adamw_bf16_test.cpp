@@ -15,7 +15,7 @@ at::Tensor random_bits(at::IntArrayRef sizes, at::Generator& generator) {
   return at::randint(0, 1 << 16, sizes, generator, at::kInt);
 }
 
-Parameter parameter_of(const std::string& name, const at::Tensor& value) {
+Parameter bfloat16_parameter(const std::string& name, const at::Tensor& value) {
   Parameter parameter{name, value.clone().set_requires_grad(true)};
   parameter.value.mutable_grad() = at::zeros_like(value);
   return parameter;
@@ -62,7 +62,7 @@ struct Float64Reference {
 // Relative errors of weight + shift after `steps` updates, for weights that start at `start`.
 at::Tensor errors_after(int64_t steps, const at::Tensor& start, double rate) {
   auto generator = at::detail::createCPUGenerator(11);
-  const Parameter parameter = parameter_of("p", start);
+  const Parameter parameter = bfloat16_parameter("p", start);
   const AdamWBf16Options options;
   AdamWBf16 optimizer({parameter}, options);
   const at::Tensor wide = start.to(at::kDouble);
@@ -86,7 +86,7 @@ TEST(AdamWBf16, HundredUpdatesFollowFloat32) {
 }
 
 TEST(AdamWBf16, KeepsUpdatesFarBelowAWeightsLastBit) {
-  const Parameter parameter = parameter_of("p", at::ones({1000}));
+  const Parameter parameter = bfloat16_parameter("p", at::ones({1000}));
   AdamWBf16 optimizer({parameter}, {.weight_decay = 0.0});
   for (int64_t t = 0; t < 200; ++t) {
     parameter.value.grad().fill_(1.0);
@@ -98,7 +98,7 @@ TEST(AdamWBf16, KeepsUpdatesFarBelowAWeightsLastBit) {
 }
 
 TEST(AdamWBf16, TheSecondMomentDecays) {
-  const Parameter parameter = parameter_of("p", at::ones({2000}));
+  const Parameter parameter = bfloat16_parameter("p", at::ones({2000}));
   AdamWBf16 optimizer({parameter}, {});
   parameter.value.grad().fill_(10.0);
   optimizer.step(0.0);
@@ -110,7 +110,7 @@ TEST(AdamWBf16, TheSecondMomentDecays) {
 }
 
 TEST(AdamWBf16, ReferenceModeHasTheReferencesMomentum) {
-  const Parameter parameter = parameter_of("p", at::ones({1}));
+  const Parameter parameter = bfloat16_parameter("p", at::ones({1}));
   AdamWBf16 optimizer({parameter}, {.reference = true});
   parameter.value.grad().fill_(1.0);
   optimizer.step(0.0);
@@ -123,7 +123,7 @@ TEST(AdamWBf16, ReferenceModeHasTheReferencesMomentum) {
 TEST(AdamWBf16, TheLeafHoldsABfloat16ValueAndTheShiftTheRest) {
   auto generator = at::detail::createCPUGenerator(5);
   const at::Tensor start = at::randn({500}, generator);
-  const Parameter parameter = parameter_of("p", start);
+  const Parameter parameter = bfloat16_parameter("p", start);
   const AdamWBf16 optimizer({parameter}, {});
   const at::Tensor leaf = parameter.value.detach();
   EXPECT_EQ(leaf.scalar_type(), at::kFloat);
@@ -134,7 +134,7 @@ TEST(AdamWBf16, TheLeafHoldsABfloat16ValueAndTheShiftTheRest) {
 
 TEST(AdamWBf16, TheShiftStaysBelowHalfAStepOfTheWeight) {
   auto generator = at::detail::createCPUGenerator(5);
-  const Parameter parameter = parameter_of("p", at::randn({500}, generator));
+  const Parameter parameter = bfloat16_parameter("p", at::randn({500}, generator));
   AdamWBf16 optimizer({parameter}, {});
   for (int64_t t = 0; t < 20; ++t) {
     parameter.value.grad().copy_(at::randn({500}, generator));
@@ -148,7 +148,7 @@ TEST(AdamWBf16, TheShiftStaysBelowHalfAStepOfTheWeight) {
 // Five steps of one tensor among others, with a restart after `restart` of them.
 at::Tensor trained(const std::string& name, uint64_t seed, int64_t restart) {
   auto generator = at::detail::createCPUGenerator(3);
-  const Parameter parameter = parameter_of(name, at::ones({64}));
+  const Parameter parameter = bfloat16_parameter(name, at::ones({64}));
   AdamWBf16Options options;
   options.seed = seed;
   auto optimizer = std::make_unique<AdamWBf16>(std::vector{parameter}, options);
@@ -176,7 +176,7 @@ TEST(AdamWBf16, BitsAreKeyedBySeedAndParameter) {
 }
 
 TEST(AdamWBf16, RefusesStateThatDoesNotFit) {
-  AdamWBf16 optimizer({parameter_of("p", at::ones({2}))}, {});
+  AdamWBf16 optimizer({bfloat16_parameter("p", at::ones({2}))}, {});
   auto state = optimizer.state_dict();
   state["p.shift"] = at::zeros({2});  // float32
   EXPECT_THROW(optimizer.load_state_dict(state), util::DataError);

@@ -9,7 +9,7 @@ namespace {
 
 using test::GoldenCase;
 
-void run_case(const GoldenCase& golden) {
+void run_adamw(const GoldenCase& golden) {
   const auto& config = golden.json.at("config");
   std::vector<Parameter> parameters;
   for (const std::string& name : golden.names_below("initial.")) {
@@ -45,7 +45,7 @@ TEST(AdamWGolden, MatchesTorch) {
   for (const GoldenCase& golden : test::golden_cases("optim", "adamw_")) {
     if (!golden.json.at("config").contains("lr")) continue;  // parts of adamw_bf16
     SCOPED_TRACE(golden.name());
-    run_case(golden);
+    run_adamw(golden);
   }
 }
 

@@ -14,7 +14,7 @@ void expect_same(const at::Tensor& actual, const at::Tensor& expected) {
   }
 }
 
-void run_case(const test::GoldenCase& golden) {
+void run_lion(const test::GoldenCase& golden) {
   int num_compared = 0;
   for (GoldenRun run(golden); run.step();) {
     for (const Parameter& parameter : run.parameters()) {
@@ -35,7 +35,7 @@ void run_case(const test::GoldenCase& golden) {
 TEST(LionGolden, MatchesOptimi) {
   for (const test::GoldenCase& golden : optimizer_cases("optimi.Lion")) {
     SCOPED_TRACE(golden.name());
-    run_case(golden);
+    run_lion(golden);
   }
 }
 

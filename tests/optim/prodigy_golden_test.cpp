@@ -5,7 +5,7 @@
 namespace omnigen::optim {
 namespace {
 
-void expect_states(const GoldenRun& run, const std::string& name) {
+void expect_prodigy_states(const GoldenRun& run, const std::string& name) {
   for (const char* kind : {"exp_avg", "exp_avg_sq", "s", "p0"}) {
     const at::Tensor expected = run.expected_state(kind, name);
     if (!expected.defined()) continue;  // no first moment with beta1 = 0
@@ -15,7 +15,7 @@ void expect_states(const GoldenRun& run, const std::string& name) {
   }
 }
 
-void run_case(const test::GoldenCase& golden) {
+void run_prodigy(const test::GoldenCase& golden) {
   int num_compared = 0;
   for (GoldenRun run(golden); run.step();) {
     SCOPED_TRACE(fmt::format("step {}", run.steps_done()));
@@ -26,7 +26,7 @@ void run_case(const test::GoldenCase& golden) {
       if (!expected.defined()) continue;
       SCOPED_TRACE(parameter.name);
       EXPECT_TENSOR_NEAR(parameter.value, expected, test::kProdigy);
-      expect_states(run, parameter.name);
+      expect_prodigy_states(run, parameter.name);
       ++num_compared;
     }
   }
@@ -36,7 +36,7 @@ void run_case(const test::GoldenCase& golden) {
 TEST(ProdigyGolden, MatchesProdigyopt) {
   for (const test::GoldenCase& golden : optimizer_cases("prodigyopt.Prodigy")) {
     SCOPED_TRACE(golden.name());
-    run_case(golden);
+    run_prodigy(golden);
   }
 }
 

@@ -41,7 +41,7 @@ void expect_evaluation_weights(const test::GoldenCase& golden, const GoldenRun& 
   }
 }
 
-void run_case(const test::GoldenCase& golden) {
+void run_prodigy_plus(const test::GoldenCase& golden) {
   const auto& config = golden.json.at("config");
   GoldenRun run(golden);
   int num_compared = 0;
@@ -68,7 +68,7 @@ void run_case(const test::GoldenCase& golden) {
 TEST(ProdigyPlusGolden, MatchesThePackage) {
   for (const test::GoldenCase& golden : optimizer_cases("prodigyplus.ProdigyPlusScheduleFree")) {
     SCOPED_TRACE(golden.name());
-    run_case(golden);
+    run_prodigy_plus(golden);
   }
 }
 

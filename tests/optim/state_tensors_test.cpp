@@ -13,7 +13,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Tensors = std::map<std::string, at::Tensor>;
 
-std::string refusal(const Tensors& saved) {
+std::string state_refusal(const Tensors& saved) {
   Tensors own = {{"p.m", at::zeros({2, 3})}};
   try {
     copy_state(saved, own, "an optimizer's");
@@ -31,11 +31,12 @@ TEST(StateTensors, CopiesIntoTheTensorsThatAreThere) {
 }
 
 TEST(StateTensors, NamesWhatDoesNotFit) {
-  EXPECT_EQ(refusal({{"p.m", at::ones({2, 3})}}), "");
-  EXPECT_THAT(refusal({}), AllOf(HasSubstr("p.m"), HasSubstr("missing")));
-  EXPECT_THAT(refusal({{"p.m", at::ones({2, 3})}, {"q.m", at::ones({1})}}), HasSubstr("q.m"));
-  EXPECT_THAT(refusal({{"p.m", at::ones({3, 2})}}), AllOf(HasSubstr("3x2"), HasSubstr("2x3")));
-  EXPECT_THAT(refusal({{"p.m", at::ones({2, 3}, at::kBFloat16)}}), HasSubstr("p.m"));
+  EXPECT_EQ(state_refusal({{"p.m", at::ones({2, 3})}}), "");
+  EXPECT_THAT(state_refusal({}), AllOf(HasSubstr("p.m"), HasSubstr("missing")));
+  EXPECT_THAT(state_refusal({{"p.m", at::ones({2, 3})}, {"q.m", at::ones({1})}}), HasSubstr("q.m"));
+  EXPECT_THAT(state_refusal({{"p.m", at::ones({3, 2})}}),
+              AllOf(HasSubstr("3x2"), HasSubstr("2x3")));
+  EXPECT_THAT(state_refusal({{"p.m", at::ones({2, 3}, at::kBFloat16)}}), HasSubstr("p.m"));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using test::small_tokenizer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string error_of(const std::string& prompt, std::vector<int64_t> image_tokens) {
+std::string prompt_error(const std::string& prompt, std::vector<int64_t> image_tokens) {
   try {
     encode_prompt(small_tokenizer(), prompt, image_tokens);
   } catch (const util::DataError& error) {
@@ -52,18 +52,19 @@ TEST(PromptTemplate, MarksPlacesOfImagesOfUnknownSize) {
 }
 
 TEST(PromptTemplate, RefusesGapsInTheNumbers) {
-  EXPECT_THAT(error_of("<|image_1|> <|image_3|>", {4, 4}), HasSubstr("[1, 3]"));
-  EXPECT_THAT(error_of("<|image_0|>", {4}), HasSubstr("[0]"));
-  EXPECT_THAT(error_of("<|image_99999999999999999999|>", {4}), HasSubstr("without gaps"));
+  EXPECT_THAT(prompt_error("<|image_1|> <|image_3|>", {4, 4}), HasSubstr("[1, 3]"));
+  EXPECT_THAT(prompt_error("<|image_0|>", {4}), HasSubstr("[0]"));
+  EXPECT_THAT(prompt_error("<|image_99999999999999999999|>", {4}), HasSubstr("without gaps"));
 }
 
 TEST(PromptTemplate, RefusesAnotherNumberOfImages) {
-  EXPECT_THAT(error_of("<|image_1|>", {4, 4}), HasSubstr("2 are given"));
-  EXPECT_THAT(error_of("no image named", {4}), HasSubstr("1 is given"));
+  EXPECT_THAT(prompt_error("<|image_1|>", {4, 4}), HasSubstr("2 are given"));
+  EXPECT_THAT(prompt_error("no image named", {4}), HasSubstr("1 is given"));
 }
 
 TEST(PromptTemplate, RefusesAnImageTagInATextOnlyPrompt) {
-  EXPECT_THAT(error_of("like <img><|image_1|></img>", {}), HasSubstr("no input image is given"));
+  EXPECT_THAT(prompt_error("like <img><|image_1|></img>", {}),
+              HasSubstr("no input image is given"));
 }
 
 TEST(PromptTemplate, ListsImagesForImageGuidance) {

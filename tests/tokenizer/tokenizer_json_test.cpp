@@ -15,7 +15,7 @@ using test::read_json_as_tokenizer;
 using test::small_tokenizer_json;
 using ::testing::HasSubstr;
 
-std::string error_of(const std::string& text) {
+std::string file_error(const std::string& text) {
   try {
     read_json_as_tokenizer(text);
   } catch (const util::DataError& error) {
@@ -43,7 +43,7 @@ TEST(TokenizerJson, ReadsMergesAsTextsAndAsPairs) {
 
 TEST(TokenizerJson, NamesFileAndPositionOfATruncatedFile) {
   const std::string text = small_tokenizer_json().dump();
-  const std::string error = error_of(text.substr(0, text.size() / 2));
+  const std::string error = file_error(text.substr(0, text.size() / 2));
   EXPECT_THAT(error, HasSubstr("tokenizer.json"));
   EXPECT_THAT(error, HasSubstr("at byte"));
 }
@@ -51,29 +51,29 @@ TEST(TokenizerJson, NamesFileAndPositionOfATruncatedFile) {
 TEST(TokenizerJson, RefusesWhatItWouldHaveToIgnore) {
   auto json = small_tokenizer_json();
   json["pre_tokenizer"] = {{"type", "Metaspace"}};
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("Metaspace"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("Metaspace"));
   json = small_tokenizer_json();
   json["normalizer"] = {{"type", "NFC"}};
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("NFC"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("NFC"));
   json = small_tokenizer_json();
   json["model"]["type"] = "Unigram";
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("Unigram"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("Unigram"));
   json = small_tokenizer_json();
   json["post_processor"] = {{"type", "ByteLevel"}};
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("ByteLevel"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("ByteLevel"));
 }
 
 TEST(TokenizerJson, RefusesDamagedTables) {
   auto json = small_tokenizer_json();
   json["model"]["merges"].push_back("three part merge");
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("three part merge"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("three part merge"));
   json = small_tokenizer_json();
   json["model"]["vocab"]["a"] = "three";
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("model.vocab"));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("model.vocab"));
   json = small_tokenizer_json();
   json["model"].erase("vocab");
-  EXPECT_THAT(error_of(json.dump()), HasSubstr("no model.vocab"));
-  EXPECT_THAT(error_of("[]"), HasSubstr("no object \"model\""));
+  EXPECT_THAT(file_error(json.dump()), HasSubstr("no model.vocab"));
+  EXPECT_THAT(file_error("[]"), HasSubstr("no object \"model\""));
 }
 
 TEST(TokenizerJson, MissingFileSaysWhatIsNeeded) {

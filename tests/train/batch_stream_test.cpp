@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kSeed = 42;
 
-std::shared_ptr<const SampleLoader> make_loader() {
+std::shared_ptr<const SampleLoader> make_stream_loader() {
   auto set = std::make_shared<test::MemoryDataset>("set");
   for (int i = 0; i < 10; ++i) {
     const int64_t size = i % 2 == 0 ? 32 : 64;
@@ -22,7 +22,7 @@ std::shared_ptr<const SampleLoader> make_loader() {
 
 BatchStream make_stream(const data::BatchShape& shape, int64_t rank,
                         const data::Cursor& start = {}) {
-  return {make_loader(), kSeed, shape, rank, start, 2};
+  return {make_stream_loader(), kSeed, shape, rank, start, 2};
 }
 
 // Equal global batch: the ranks' parts, in rank order, are the one rank's batch, noise and time
@@ -32,8 +32,9 @@ TEST(BatchStream, IsTheSameRunAtAnyNumberOfRanks) {
     auto alone = make_stream({1, 12, 1}, 0);
     std::vector<std::unique_ptr<BatchStream>> ranks;
     for (int64_t rank = 0; rank < world; ++rank) {
-      ranks.push_back(std::make_unique<BatchStream>(
-          make_loader(), kSeed, data::BatchShape{1, accumulation, world}, rank, data::Cursor{}, 2));
+      ranks.push_back(std::make_unique<BatchStream>(make_stream_loader(), kSeed,
+                                                    data::BatchShape{1, accumulation, world}, rank,
+                                                    data::Cursor{}, 2));
     }
     for (int step = 0; step < 5; ++step) {
       const LoadedBatch expected = alone.next();

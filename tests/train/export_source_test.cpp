@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-std::string refusal(const ExportRequest& request) {
+std::string source_refusal(const ExportRequest& request) {
   try {
     find_export_source(request);
     return "";
@@ -62,7 +62,7 @@ TEST(ExportSource, AFilesModelIsLookedForAboveItOrGiven) {
   const fs::path file = run.folder() / "ema/pytorch_lora_weights.safetensors";
   EXPECT_EQ(find_export_source({.from = file, .model = ""}).weights, tiny_model());
   fs::remove(run.folder() / "simpletuner_config.json");
-  EXPECT_THAT(refusal({.from = file, .model = ""}), HasSubstr("give --model DIR"));
+  EXPECT_THAT(source_refusal({.from = file, .model = ""}), HasSubstr("give --model DIR"));
   EXPECT_EQ(find_export_source({.from = file, .model = tiny_model()}).weights, tiny_model());
 }
 
@@ -71,7 +71,7 @@ TEST(ExportSource, AWholeModelsRunHoldsWhatItsPipelineHolds) {
   make_whole_run(dir / "plain", false);
   EXPECT_EQ(find_export_source({.from = dir / "plain", .model = ""}).weights,
             dir / "plain/pipeline");
-  EXPECT_THAT(refusal({.from = dir / "plain", .model = "", .average = true}),
+  EXPECT_THAT(source_refusal({.from = dir / "plain", .model = "", .average = true}),
               HasSubstr("give --weights live"));
   make_whole_run(dir / "ema", true);
   EXPECT_EQ(find_export_source({.from = dir / "ema", .model = "", .average = true}).weights,
@@ -105,8 +105,8 @@ TEST(ExportSource, AModelFolderIsConverted) {
 
 TEST(ExportSource, SaysWhatItLookedFor) {
   const test::TempDir dir;
-  EXPECT_THAT(refusal({.from = dir / "nothing", .model = ""}), HasSubstr("not there"));
-  EXPECT_THAT(refusal({.from = dir.path(), .model = ""}),
+  EXPECT_THAT(source_refusal({.from = dir / "nothing", .model = ""}), HasSubstr("not there"));
+  EXPECT_THAT(source_refusal({.from = dir.path(), .model = ""}),
               HasSubstr("neither an adapter's file, a whole model nor a checkpoint"));
 }
 

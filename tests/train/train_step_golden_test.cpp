@@ -16,7 +16,7 @@ namespace {
 using test::GoldenCase;
 
 // The reference's samples carry a leading batch dimension of one.
-TrainSample sample_of(const GoldenCase& golden, int64_t step, int64_t index) {
+TrainSample step_sample_of(const GoldenCase& golden, int64_t step, int64_t index) {
   const std::string sample = fmt::format("sample.{}.", index);
   const std::string drawn = fmt::format("step.{}.sample.{}.", step, index);
   const at::Tensor x1 = golden[sample + "x1"][0];
@@ -45,7 +45,7 @@ TrainSample sample_of(const GoldenCase& golden, int64_t step, int64_t index) {
 TrainMicroBatch batch_of(const GoldenCase& golden, int64_t step) {
   TrainMicroBatch batch;
   for (int64_t i = 0; golden.has(fmt::format("sample.{}.x1", i)); ++i) {
-    batch.push_back(sample_of(golden, step, i));
+    batch.push_back(step_sample_of(golden, step, i));
   }
   return batch;
 }

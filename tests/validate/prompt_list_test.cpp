@@ -30,7 +30,7 @@ PromptSources with_library(const std::string& json) {
   return sources;
 }
 
-std::string error_of(const PromptSources& sources) {
+std::string prompts_error(const PromptSources& sources) {
   try {
     collect_prompts(sources);
   } catch (const util::ConfigError& error) {
@@ -116,34 +116,36 @@ TEST(PromptList, EntriesMayBeObjects) {
 TEST(PromptList, DamagedLibraryNamesLineAndColumn) {
   const test::TempDir dir;
   io::write_atomically(dir / "library.json", "{\n  \"a\": \"1\",\n}\n");
-  EXPECT_THAT(error_of(with_library((dir / "library.json").string())),
+  EXPECT_THAT(prompts_error(with_library((dir / "library.json").string())),
               AllOf(HasSubstr("library.json"), HasSubstr("line 3, column 1")));
 }
 
 TEST(PromptList, MissingLibraryIsAConfigError) {
   EXPECT_THAT(
-      error_of(with_library("/nowhere/library.json")),
+      prompts_error(with_library("/nowhere/library.json")),
       AllOf(HasSubstr("user_prompt_library not found"), HasSubstr("/nowhere/library.json")));
 }
 
 TEST(PromptList, EntriesWithoutTextAreRejected) {
   for (const char* value : {"7", "\"\"", "{}", "{\"prompt\": 3}", "[1]", "null"}) {
-    EXPECT_THAT(error_of(with_library(std::string("{\"name\": ") + value + "}")),
+    EXPECT_THAT(prompts_error(with_library(std::string("{\"name\": ") + value + "}")),
                 HasSubstr("\"name\" has no text"))
         << value;
   }
-  EXPECT_THAT(error_of(with_library(R"({"n": {"prompt": "p", "adapter_strength": "1"}})")),
+  EXPECT_THAT(prompts_error(with_library(R"({"n": {"prompt": "p", "adapter_strength": "1"}})")),
               HasSubstr("adapter_strength"));
 }
 
 TEST(PromptList, NamesMustBeDistinct) {
-  EXPECT_THAT(error_of(with_library(R"({"a": "1", "a": "2"})")), HasSubstr("\"a\" is there twice"));
-  EXPECT_THAT(error_of(with_library(R"({"unconditional": "1"})")), HasSubstr("\"unconditional\""));
-  EXPECT_THAT(error_of(with_library(R"({"a/b": "1", "a_b": "2"})")),
+  EXPECT_THAT(prompts_error(with_library(R"({"a": "1", "a": "2"})")),
+              HasSubstr("\"a\" is there twice"));
+  EXPECT_THAT(prompts_error(with_library(R"({"unconditional": "1"})")),
+              HasSubstr("\"unconditional\""));
+  EXPECT_THAT(prompts_error(with_library(R"({"a/b": "1", "a_b": "2"})")),
               HasSubstr("\"a/b\" and \"a_b\" give the same files"));
   PromptSources sources = with_library(R"({"validation": "1"})");
   sources.primary = "A cat";
-  EXPECT_THAT(error_of(sources), HasSubstr("\"validation\""));
+  EXPECT_THAT(prompts_error(sources), HasSubstr("\"validation\""));
 }
 
 TEST(PromptList, PlaceholderIsReplacedInNamesAndTexts) {

@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 
 constexpr int64_t kMaxSide = 3072;
 
-std::string error_of(std::string_view text) {
+std::string resolutions_error(std::string_view text) {
   try {
     parse_resolutions(text, kMaxSide);
   } catch (const util::ConfigError& error) {
@@ -67,18 +67,18 @@ TEST(ResolutionList, DuplicatesAreDropped) {
 }
 
 TEST(ResolutionList, MalformedItemsAreNamed) {
-  EXPECT_THAT(error_of("1024*1024"),
+  EXPECT_THAT(resolutions_error("1024*1024"),
               HasSubstr("validation_resolution: cannot read \"1024*1024\"; write WIDTHxHEIGHT, "
                         "e.g. 1024x1024,1280x768"));
   for (const char* text : {"1024 x", "x", "", "512,,512", "512,", "-512", "512x-1", "0", "0x512",
                            "big", "512x512x3", "nan", "inf", "300.5", "99999999999999999999"}) {
-    EXPECT_THAT(error_of(text), HasSubstr("cannot read")) << text;
+    EXPECT_THAT(resolutions_error(text), HasSubstr("cannot read")) << text;
   }
 }
 
 TEST(ResolutionList, SidesBeyondTheModelAreRejected) {
-  EXPECT_THAT(error_of("4096x1024"), HasSubstr("largest side of 3072 pixels"));
-  EXPECT_EQ(error_of("3072x3072"), "no error");
+  EXPECT_THAT(resolutions_error("4096x1024"), HasSubstr("largest side of 3072 pixels"));
+  EXPECT_EQ(resolutions_error("3072x3072"), "no error");
 }
 
 }  // namespace
