@@ -73,15 +73,40 @@ if [ ${#files[@]} -gt 0 ]; then clang-format-14 --dry-run --Werror "${files[@]}"
 echo "shellcheck: ${#scripts[@]} files"
 if [ ${#scripts[@]} -gt 0 ]; then shellcheck -x "${scripts[@]}"; fi
 
+# Tests are compiled in batches: an entry for every source that a batch includes.
+one_entry_a_source() {
+  awk '
+    function put(text) { printf "%s%s", separator, text; separator = ",\n" }
+    /^\[/ { print; next }
+    /^\]/ { print "\n]"; next }
+    /^\{/ { entry = batch = "" }
+    /"file": ".*\/Unity\/unity_/ { split($0, part, "\""); batch = part[4] }
+    { sub(/^\},$/, "}"); entry = entry (entry == "" ? "" : "\n") $0 }
+    /^\}/ {
+      if (batch == "") { put(entry); next }
+      while ((getline line < batch) > 0) {
+        if (split(line, name, "\"") < 3 || line !~ /^#include/) continue
+        text = entry
+        source = ""
+        while ((at = index(text, batch)) > 0) {
+          source = source substr(text, 1, at - 1) name[2]
+          text = substr(text, at + length(batch))
+        }
+        put(source text)
+      }
+      close(batch)
+    }' "$build/compile_commands.json"
+}
+
 # clang cannot read gcc's precompiled header: it gets its own, and the compile commands without the options of
 # gcc and ccache.
 [ -f "$build/build.ninja" ] || launch/setup.sh
 database=$(realpath -m "$build/lint")
 mkdir -p "$database"
-sed -E -e 's| -fpch-preprocess| |g; s| -Winvalid-pch||g' \
+one_entry_a_source | sed -E -e 's| -fpch-preprocess| |g; s| -Winvalid-pch||g' \
   -e "s| -include [^ ]*cmake_pch\.hxx| -include-pch $database/pch.h.pch|g" \
   -e 's#"command": "([^"]* )?[^ "]*[cg]\+\+(-[0-9]+)? #"command": "clang++-14 #' \
-  "$build/compile_commands.json" >"$database/compile_commands.json"
+  >"$database/compile_commands.json"
 pch_flags=$(sed -n 's|.*"command": "clang++-14 \(.*\) -o .*pch\.cpp\.o.*|\1|p' \
   "$database/compile_commands.json" | sed 's| -include-pch [^ ]*||' | head -n 1)
 if [ ! "$database/pch.h.pch" -nt src/pch.h ]; then

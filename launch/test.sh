@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Set-up that is missing, build, tests.
 #   launch/test.sh [--slow] [ctest arguments, e.g. -L unit, -R comm]
+# One entry a program: <module>.unit, .golden, .mpi_2 …; one test of it alone:
+#   build/tests/<module>_test --gtest_filter=Suite.Name
 # Labels: unit, golden, mpi (2 to 4 ranks), cuda (skipped without a GPU), slow (left out without --slow).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
