@@ -61,15 +61,11 @@ std::vector<std::vector<double>> merge(const std::vector<std::string>& by_rank, 
 void average(EvalResult& result) {
   const auto num_records = static_cast<double>(result.losses.size());
   const auto num_times = static_cast<double>(result.times.size());
-  result.mean_by_time.assign(result.times.size(), 0.0);
   double sum = 0.0;
   for (const auto& of_record : result.losses) {
-    for (size_t k = 0; k < of_record.size(); ++k) {
-      sum += of_record[k];
-      result.mean_by_time[k] += of_record[k];
-    }
+    for (const double loss : of_record) sum += loss;
   }
-  for (double& value : result.mean_by_time) value /= num_records;
+  result.mean_by_time = mean_by_time(result.losses);
   result.mean = sum / (num_records * num_times);
 }
 
@@ -98,6 +94,16 @@ double eval_loss(const model::OmniGenTransformer& transformer, const EvalSample&
   return (velocity.front() - (x1 - x0)).square().mean().item<double>();
 }
 
+std::vector<double> zero_predictor_losses(const data::Dataset& dataset,
+                                          const EvalOptions& options) {
+  std::vector<double> losses;
+  for (int64_t i = 0; i < std::min(options.num_images, dataset.size()); ++i) {
+    const EvalSample sample = load_sample(dataset, i);
+    losses.push_back((sample.x1_CHW - sample.noise_CHW).square().mean().item<double>());
+  }
+  return losses;
+}
+
 EvalResult evaluate(const model::OmniGenTransformer& transformer, const data::Dataset& dataset,
                     const EvalOptions& options, comm::ProcessGroup& group) {
   const util::Stopwatch watch;
@@ -114,6 +120,16 @@ EvalResult evaluate(const model::OmniGenTransformer& transformer, const data::Da
   average(result);
   result.seconds = watch.elapsed_s();
   return result;
+}
+
+std::vector<double> mean_by_time(const std::vector<std::vector<double>>& losses) {
+  TORCH_CHECK(!losses.empty(), "mean_by_time: no record");
+  std::vector<double> means(losses.front().size(), 0.0);
+  for (const auto& of_record : losses) {
+    for (size_t k = 0; k < of_record.size(); ++k) means[k] += of_record[k];
+  }
+  for (double& mean : means) mean /= static_cast<double>(losses.size());
+  return means;
 }
 
 double pooled_mean(const std::vector<EvalResult>& results) {

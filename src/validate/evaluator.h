@@ -47,9 +47,16 @@ std::vector<double> eval_times(int64_t num_timesteps);
 // Loss of one sample at one time. Shapes: sample latents [C, h, w].
 double eval_loss(const model::OmniGenTransformer& transformer, const EvalSample& sample, double t);
 
+// What a model that always answers 0 scores on each of the records that evaluate() takes, the mean
+// of (x1 − x0)²: the same at every time, since a record has one noise for all of them.
+std::vector<double> zero_predictor_losses(const data::Dataset& dataset, const EvalOptions& options);
+
 // Collective; the result is the same on every rank. Errors: DataError if the data set is empty.
 EvalResult evaluate(const model::OmniGenTransformer& transformer, const data::Dataset& dataset,
                     const EvalOptions& options, comm::ProcessGroup& group);
+
+// Losses by [record][time]; at least one record.
+std::vector<double> mean_by_time(const std::vector<std::vector<double>>& losses);
 
 // Over all samples of several data sets (`eval_dataset_pooling`).
 double pooled_mean(const std::vector<EvalResult>& results);

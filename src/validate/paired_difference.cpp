@@ -4,8 +4,9 @@
 #include <torch/types.h>
 
 #include <cmath>
-#include <numbers>
 #include <numeric>
+
+#include "util/student_t.h"
 
 namespace omnigen::validate {
 namespace {
@@ -16,34 +17,18 @@ double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Probability that |t| stays below `t`: a finite sum in powers of cos θ, tan θ = t/√ν.
-double probability_below(double t, int64_t degrees) {
-  const double theta = std::atan(t / std::sqrt(static_cast<double>(degrees)));
-  const double cosine = std::cos(theta);
-  const bool odd = degrees % 2 == 1;
-  double term = odd ? cosine : 1.0;
-  double sum = odd && degrees == 1 ? 0.0 : term;
-  for (int64_t k = odd ? 3 : 2; k <= degrees - 2; k += 2) {
-    term *= cosine * cosine * static_cast<double>(k - 1) / static_cast<double>(k);
-    sum += term;
-  }
-  return odd ? 2.0 / std::numbers::pi * (theta + std::sin(theta) * sum) : std::sin(theta) * sum;
-}
-
 }  // namespace
 
-double student_t_quantile(double probability, int64_t degrees) {
-  TORCH_CHECK(probability > 0 && probability < 1 && degrees >= 1, "student_t_quantile(",
-              probability, ", ", degrees, ")");
-  double low = 0.0;
-  double high = 1.0;
-  while (probability_below(high, degrees) < probability) high *= 2;
-  constexpr int kHalvings = 80;
-  for (int i = 0; i < kHalvings; ++i) {
-    const double middle = (low + high) / 2;
-    (probability_below(middle, degrees) < probability ? low : high) = middle;
+std::vector<double> comparison_items(const std::vector<std::vector<double>>& losses) {
+  std::vector<double> items;
+  for (const std::vector<double>& of_image : losses) {
+    if (losses.size() >= kFewestImages) {
+      items.push_back(mean_of(of_image));
+    } else {
+      items.insert(items.end(), of_image.begin(), of_image.end());
+    }
   }
-  return (low + high) / 2;
+  return items;
 }
 
 PairedDifference paired_difference(const std::vector<std::vector<double>>& base,
@@ -69,8 +54,8 @@ PairedDifference paired_difference(const std::vector<std::vector<double>>& base,
   double squares = 0.0;
   for (const double item : items) squares += (item - difference.mean) * (item - difference.mean);
   const auto n = static_cast<double>(items.size());
-  difference.interval =
-      student_t_quantile(kConfidence, std::ssize(items) - 1) * std::sqrt(squares / (n - 1) / n);
+  difference.interval = util::student_t_quantile(kConfidence, std::ssize(items) - 1) *
+                        std::sqrt(squares / (n - 1) / n);
   return difference;
 }
 

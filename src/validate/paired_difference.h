@@ -28,11 +28,10 @@ struct PairedDifference {
 PairedDifference paired_difference(const std::vector<std::vector<double>>& base,
                                    const std::vector<std::vector<double>>& other);
 
+// The items of such a comparison, in order: what a later one against these losses needs to know.
+std::vector<double> comparison_items(const std::vector<std::vector<double>>& losses);
+
 // "better than the untouched model by 0.0123 +- 0.0045 (95 %, paired over 8 images)".
 std::string difference_text(const PairedDifference& difference);
-
-// The value that Student's t with `degrees` degrees of freedom stays below in absolute value with
-// the given probability, 2.776 for 0.95 and 4. Source: Abramowitz and Stegun, 26.7.3 and 26.7.4.
-double student_t_quantile(double probability, int64_t degrees);
 
 }  // namespace omnigen::validate

@@ -6,6 +6,7 @@
 #include "support/memory_dataset.h"
 #include "support/run_ranks.h"
 #include "util/error.h"
+#include "util/seed_stream.h"
 #include "validate/flow_sampler.h"
 #include "validate/tiny_models.h"
 
@@ -54,6 +55,17 @@ TEST(Evaluator, MeansAreThoseOfTheLosses) {
   }
   EXPECT_DOUBLE_EQ(result.mean, sum / 10);
   EXPECT_DOUBLE_EQ(result.mean_by_time[3], sum_at_3 / 2);
+}
+
+TEST(ZeroPredictor, ScoresTheTargetsSquareOfEachRecord) {
+  const auto dataset = make_dataset(3);
+  const auto losses = zero_predictor_losses(*dataset, {2, 28});
+  ASSERT_EQ(losses.size(), 2U);
+  at::Tensor noise = at::empty({4, 4, 4}, at::kFloat);
+  util::SeedStream(0, "eval", {"img0.png"}).fill_normal({noise.data_ptr<float>(), 64});
+  const at::Tensor target = dataset->latent(0) - noise;
+  EXPECT_NEAR(losses[0], target.square().mean().item<double>(), 1e-6);
+  EXPECT_NE(losses[0], losses[1]);
 }
 
 TEST(Evaluator, TakesTheFirstRecordsInOrder) {

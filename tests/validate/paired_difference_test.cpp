@@ -6,19 +6,6 @@
 namespace omnigen::validate {
 namespace {
 
-// Two-sided 95 % and 99 %.
-TEST(StudentT, QuantilesAreThoseOfTheTables) {
-  const std::vector<std::pair<int64_t, double>> at_95 = {
-      {1, 12.7062047361747},    {2, 4.30265272974946},     {3, 3.18244630528371},
-      {4, 2.77644510519779},    {7, 2.36462425159278},     {27, 2.0518305164802833},
-      {30, 2.0422724563012373}, {1000, 1.9623390808264078}};
-  for (const auto& [degrees, expected] : at_95) {
-    EXPECT_NEAR(student_t_quantile(0.95, degrees), expected, 1e-9) << degrees;
-  }
-  EXPECT_NEAR(student_t_quantile(0.99, 5), 4.03214298355521, 1e-9);
-  EXPECT_THROW(student_t_quantile(0.95, 0), c10::Error);
-}
-
 TEST(PairedDifference, IsOverImagesWhereThereAreEnough) {
   // Differences of the images' means: 0.1, 0.2, 0.3, 0.4, 0.5.
   std::vector<std::vector<double>> base;
@@ -57,6 +44,13 @@ TEST(PairedDifference, UnequalItemsAreAnError) {
   EXPECT_THROW(paired_difference({{1.0}}, {{1.0}, {2.0}}), c10::Error);
   EXPECT_THROW(paired_difference({{1.0}}, {{1.0, 2.0}}), c10::Error);
   EXPECT_THROW(paired_difference({}, {}), c10::Error);
+}
+
+TEST(ComparisonItems, AreWhatThePairsAreFormedOf) {
+  EXPECT_EQ(comparison_items({{1.0, 2.0}, {3.0, 5.0}}), (std::vector<double>{1.0, 2.0, 3.0, 5.0}));
+  const std::vector<std::vector<double>> five = {
+      {1.0, 2.0}, {0.0, 0.0}, {2.0, 2.0}, {1.0, 0.0}, {3.0, 5.0}};
+  EXPECT_EQ(comparison_items(five), (std::vector<double>{1.5, 0.0, 2.0, 0.5, 4.0}));
 }
 
 TEST(DifferenceText, SaysWhichWayAndOverWhat) {
