@@ -81,6 +81,7 @@ void Evaluation::evaluate_untouched() {
     if (parts_.group.is_root()) store.save(dataset->id(), key, result);
     untouched_.push_back(result.losses);
   }
+  log_untouched();
 }
 
 std::vector<validate::EvalResult> Evaluation::evaluate(int64_t step, const std::string& series) {
@@ -132,8 +133,42 @@ void Evaluation::add_improvement(const std::vector<validate::EvalResult>& result
   outcome.improvement = validate::paired_difference(all_untouched, all);
 }
 
-void Evaluation::log_by_time(int64_t step, const std::vector<validate::EvalResult>& results) {
+std::map<std::string, Losses> Evaluation::by_series(const std::vector<Losses>& losses) const {
+  std::map<std::string, Losses> series;
+  for (size_t i = 0; i < losses.size(); ++i) {
+    append(losses[i], &series[parts_.config.eval_dataset_pooling ? kPooled : sets_[i]->id()]);
+  }
+  return series;
+}
+
+void Evaluation::log_untouched() {
+  if (!parts_.group.is_root()) return;
   nlohmann::ordered_json row;
+  std::vector<Losses> zero;
+  for (size_t i = 0; i < sets_.size(); ++i) {
+    zero.push_back({validate::zero_predictor_losses(*sets_[i], options_)});
+    row["loss/val_untouched_by_t/" + sets_[i]->id()] = validate::mean_by_time(untouched_[i]);
+  }
+  for (const auto& [id, losses] : by_series(untouched_)) {
+    row["loss/val_untouched_items/" + id] = validate::comparison_items(losses);
+  }
+  for (const auto& [id, losses] : by_series(zero)) row["loss/val_zero/" + id] = mean_of(losses);
+  parts_.metrics.row(0, row);
+}
+
+nlohmann::ordered_json Evaluation::items_of(const std::vector<validate::EvalResult>& results,
+                                            const std::string& series) const {
+  std::vector<Losses> losses;
+  for (const validate::EvalResult& result : results) losses.push_back(result.losses);
+  nlohmann::ordered_json row;
+  for (const auto& [id, items] : by_series(losses)) {
+    row[series + id] = validate::comparison_items(items);
+  }
+  return row;
+}
+
+void Evaluation::log_lists(int64_t step, const std::vector<validate::EvalResult>& results) {
+  nlohmann::ordered_json row = items_of(results, "loss/val_items/");
   for (size_t i = 0; i < sets_.size(); ++i) {
     row["loss/val_by_t/" + sets_[i]->id()] = results[i].mean_by_time;
   }
@@ -149,11 +184,13 @@ EvaluationOutcome Evaluation::run(int64_t step) {
   add_means(live, kLive, outcome);
   outcome.loss = validate::pooled_mean(live);
   add_improvement(live, outcome);
-  log_by_time(step, live);
+  log_lists(step, live);
   if (parts_.ema != nullptr) {
     parts_.ema->enter();
-    add_means(evaluate(step, kAverage), kAverage, outcome);
+    const auto average = evaluate(step, kAverage);
     parts_.ema->leave();
+    add_means(average, kAverage, outcome);
+    parts_.metrics.row(step, items_of(average, "loss/val_ema_items/"));
   }
   return outcome;
 }

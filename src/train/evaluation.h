@@ -3,7 +3,11 @@
 // Series: `loss/val/<id>` (live weights), `loss/val_ema/<id>` (averaged),
 // `loss/val_untouched/<id>`, `loss/val_improvement/<id>` and `loss/val_improvement_95/<id>` (by how
 // much the live weights are better, and the half width of its 95 % interval); `pooled` for the id
-// with eval_dataset_pooling. metrics.jsonl also has `loss/val_by_t/<id>`, a list by time.
+// with eval_dataset_pooling. metrics.jsonl also has lists: `loss/val_by_t/<id>` by time,
+// `loss/val_items/<id>` of what the interval is formed of (`loss/val_ema_items/<id>` of the
+// averaged weights); and, as step 0, the untouched model's:
+// `loss/val_untouched_by_t/<id>`, `loss/val_untouched_items/<id>`, with `loss/val_zero/<id>`, the
+// loss of a model that predicts nothing.
 #pragma once
 
 #include <cstdint>
@@ -63,7 +67,13 @@ class Evaluation {
                  EvaluationOutcome& outcome) const;
   void add_improvement(const std::vector<validate::EvalResult>& results,
                        EvaluationOutcome& outcome) const;
-  void log_by_time(int64_t step, const std::vector<validate::EvalResult>& results);
+  // By id, or all of them as one with eval_dataset_pooling.
+  [[nodiscard]] std::map<std::string, std::vector<std::vector<double>>> by_series(
+      const std::vector<std::vector<std::vector<double>>>& losses) const;
+  [[nodiscard]] nlohmann::ordered_json items_of(const std::vector<validate::EvalResult>& results,
+                                                const std::string& series) const;
+  void log_untouched();
+  void log_lists(int64_t step, const std::vector<validate::EvalResult>& results);
 
   Parts parts_;
   validate::EvalOptions options_;

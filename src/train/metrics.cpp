@@ -36,12 +36,14 @@ Metrics::Metrics(const MetricsOptions& options, Trackers trackers)
   if (options.samples) open_rows(options.dir / "samples.jsonl", samples_);
 }
 
-void Metrics::log(int64_t step, const std::map<std::string, double>& values) {
+void Metrics::log(int64_t step, const std::map<std::string, double>& values,
+                  const nlohmann::ordered_json& more) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : values) {
     // JSON has no NaN; null keeps the row readable.
     json[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
   }
+  json.update(more);
   row(step, json);
   for (const auto& tracker : trackers_) tracker->scalars(step, values);
 }

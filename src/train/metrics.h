@@ -27,7 +27,9 @@ class Metrics {
 
   // One row and one point per name. A step may have several rows: they add up, and of a name the
   // last one counts.
-  void log(int64_t step, const std::map<std::string, double>& values);
+  // `more`, an object: of the row alone.
+  void log(int64_t step, const std::map<std::string, double>& values,
+           const nlohmann::ordered_json& more = nlohmann::ordered_json::object());
   // A row of metrics.jsonl alone; `values` is an object.
   void row(int64_t step, const nlohmann::ordered_json& values);
   // The samples of a step's global batch, in order: "data set id/relative path".

@@ -18,13 +18,13 @@
 #include "train/measure.h"
 #include "train/memory_advice.h"
 #include "train/output_lock.h"
+#include "train/run_facts.h"
 #include "train/run_services.h"
 #include "train/run_setup.h"
 #include "train/trainer.h"
 #include "train/whole_model.h"
 #include "util/error.h"
 #include "util/log.h"
-#include "util/version.h"
 
 namespace omnigen::train {
 namespace {
@@ -119,19 +119,6 @@ std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& g
   return group.broadcast_bytes(found, 0);
 }
 
-nlohmann::json run_facts(const config::Config& config, const comm::Job& job,
-                         const comm::GroupAndDevice& group) {
-  return {{"version", util::version_text()},
-          {"world_size", job.size()},
-          {"backend", group.backend},
-          {"launcher", job.launcher()},
-          {"host", job.host()},
-          {"slurm_job_id", job.environment().slurm_job_id},
-          {"slurm_restart_count", job.environment().slurm_restart_count},
-          {"tracker_run_name", config.log.tracker_run_name},
-          {"tracker_project_name", config.log.tracker_project_name}};
-}
-
 // Everything that lives as long as a run, in the order in which it is made.
 class Run {
  public:
@@ -165,6 +152,7 @@ class Run {
   comm::Job& job_;
   comm::GroupAndDevice group_;
   RunState run_state_;
+  std::vector<std::string> hosts_;  // by rank
   RunData data_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
   std::unique_ptr<model::OmniGenTransformer> transformer_;
@@ -235,13 +223,17 @@ ModelSizes Run::model_sizes() const {
 }
 
 void Run::describe_start(const RunPlan& plan) const {
-  log_plan(plan, config_, model_sizes(), group_, loss_range(data_.train));
+  const ModelSizes sizes = model_sizes();
+  const auto range = loss_range(data_.train);
+  log_plan(plan, config_, sizes, group_, range);
+  write_run_facts(config_, facts_of_run({loaded_, plan, data_, sizes, weights_->adapters(), range}),
+                  facts_of_machine(plan, group_, hosts_));
   for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
 }
 
 // Where the run stands, for who looks at the folder, from now on to its end or failure.
 void Run::announce() {
-  run_state_.describe(run_facts(config_, job_, group_));
+  run_state_.describe(state_facts(config_, job_, group_));
   run_state_.set("starting", {});
   // By value: the hook outlives this run and its configuration.
   job_.set_failure_hook([output_dir = config_.train.output_dir](const comm::FatalReport& report) {
@@ -252,6 +244,7 @@ void Run::announce() {
 }
 
 void Run::load() {
+  hosts_ = group_.group->all_gather_bytes(job_.host());
   data_ = open_data(loaded_, *group_.group, group_.device);
   for (const auto& [id, fingerprint] : data_.fingerprints.items()) {
     comm::check_same_everywhere(*group_.group, job_.host(), "cache of data set " + id,

@@ -57,8 +57,8 @@ class Drawing {
   adapter::AdapterSet& adapters_;
 };
 
-// Every rank's losses in rank order, which is the order of the global batch.
-std::vector<double> gather_losses(comm::ProcessGroup& group, const std::vector<double>& local) {
+// Every rank's numbers in rank order, which is the order of the global batch.
+std::vector<double> gather(comm::ProcessGroup& group, const std::vector<double>& local) {
   const std::string bytes(reinterpret_cast<const char*>(local.data()),
                           local.size() * sizeof(double));
   std::vector<double> all;
@@ -124,15 +124,21 @@ StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, dou
   const auto global_batch = static_cast<double>(local_samples * parts_.group.size());
 
   parts_.gradients.zero();
-  std::vector<double> local_losses;
+  std::vector<double> local;  // loss and time of each sample
   for (const TrainMicroBatch& batch : micro_batches) {
     const auto losses = accumulate(batch, global_batch);
-    local_losses.insert(local_losses.end(), losses.begin(), losses.end());
+    for (size_t i = 0; i < losses.size(); ++i) {
+      local.insert(local.end(), {losses[i], batch[i].input.timestep});
+    }
   }
   result.compute_s = watch.lap_s();
 
   reducer_.reduce(parts_.gradients.buffer());
-  result.sample_losses = gather_losses(parts_.group, local_losses);
+  const std::vector<double> all = gather(parts_.group, local);
+  for (size_t i = 0; i < all.size(); i += 2) {
+    result.sample_losses.push_back(all[i]);
+    result.sample_times.push_back(all[i + 1]);
+  }
   result.loss = std::accumulate(result.sample_losses.begin(), result.sample_losses.end(), 0.0) /
                 static_cast<double>(result.sample_losses.size());
   result.reduce_s = watch.lap_s();

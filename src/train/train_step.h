@@ -20,6 +20,7 @@ namespace omnigen::train {
 struct StepResult {
   double loss = 0.0;                  // mean over the global batch
   std::vector<double> sample_losses;  // of the global batch, in its order: the same on every rank
+  std::vector<double> sample_times;   // t of each
   double gradient = 0.0;              // largest element or global norm, before clipping
   bool finite = true;                 // false: no rank has updated anything
   double compute_s = 0.0;

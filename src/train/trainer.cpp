@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "comm/weight_hash.h"
+#include "train/loss_by_time.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -179,15 +180,19 @@ void Trainer::record(const StepResult& result, const LoadedBatch& batch, double 
   if (parts_.ema != nullptr) values["ema_decay_value"] = parts_.ema->decay();
   double regularisation = 0.0;
   double num_regularisation = 0.0;
+  std::vector<bool> learnt_from(batch.samples.size(), true);
   for (size_t i = 0; i < batch.samples.size(); ++i) {
     const auto set = static_cast<size_t>(batch.samples[i].dataset);
     if (!parts_.loader->sets()[set].regularisation) continue;
+    learnt_from[i] = false;
     regularisation += result.sample_losses[i];
     num_regularisation += 1.0;
   }
   if (num_regularisation > 0) values["regularisation_loss"] = regularisation / num_regularisation;
   if (evaluation_due(parts_.config.validate, span())) evaluate_into(&values);
-  parts_.metrics.log(step, values);
+  parts_.metrics.log(
+      step, values,
+      {{"train_loss_by_t", loss_by_time(result.sample_times, result.sample_losses, learnt_from)}});
   if (parts_.config.log.print_filenames) parts_.metrics.samples(step, names_of(batch));
   if (step % parts_.config.log.log_interval != 0 && step != parts_.plan.total_steps) return;
   bar_->update(step, fmt::format("epoch {} | loss {:.4f} | {} {:.2e} | lr {:.2e} | data {:.0f} %",
