@@ -36,7 +36,8 @@ system_packages() {
   local packages=(
     build-essential cmake ninja-build ccache pkg-config python3-venv
     nlohmann-json3-dev libboost-program-options-dev libspdlog-dev libgtest-dev libgmock-dev
-    libvips-dev libglib2.0-dev libprotobuf-dev protobuf-compiler libssl-dev libxxhash-dev)
+    libvips-dev libglib2.0-dev libprotobuf-dev protobuf-compiler libssl-dev libxxhash-dev
+    libjs-chart.js)
   [ -n "${OMNIGEN_MPI_HOME:-}" ] || packages+=(libopenmpi-dev openmpi-bin)
   [ -n "${OMNIGEN_HDF5_ROOT:-}" ] || packages+=(libhdf5-dev)
   if ! command -v dpkg-query >/dev/null; then

@@ -12,6 +12,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips-cpp)
 pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js REQUIRED
+          DOC "Chart.js 3, for the pages of omnigen-dist report")
 
 if(OMNIGEN_TORCH_DIR)
   set(torch_dir ${OMNIGEN_TORCH_DIR})

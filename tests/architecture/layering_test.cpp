@@ -310,6 +310,8 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"nn/nf4_weight", "nn/frozen_weight_test.cpp"},
     {"nn/product", "nn/linear_test.cpp"},
     {"nn/row_scaled_weight", "nn/frozen_weight_test.cpp"},
+    {"report/page", "report/run_report_test.cpp"},
+    {"report/page_sections", "report/run_report_test.cpp"},
     {"tokenizer/tokenizer_json_sax", "tokenizer/tokenizer_json_test.cpp"},
     {"train/card_inference", "train/model_card_test.cpp"},
     {"train/check", "end_to_end/train_test.cpp"},
