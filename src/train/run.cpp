@@ -18,6 +18,7 @@
 #include "train/measure.h"
 #include "train/memory_advice.h"
 #include "train/output_lock.h"
+#include "train/report_verb.h"
 #include "train/run_facts.h"
 #include "train/run_services.h"
 #include "train/run_setup.h"
@@ -333,6 +334,7 @@ void Run::start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& p
 void Run::finish(const TrainingState& state, bool complete, Metrics& metrics) {
   job_.watchdog().set_phase(comm::Watchdog::Phase::kPreparing);
   metrics.finish();
+  if (is_root() && complete) report_finished_run(config_.train.output_dir);
   if (publisher_) publisher_->finish(state.step, state.cursor.epoch, complete);
 }
 

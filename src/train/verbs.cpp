@@ -9,6 +9,7 @@
 #include "config/text.h"
 #include "train/configure.h"
 #include "train/export.h"
+#include "train/report_verb.h"
 #include "train/run.h"
 #include "train/run_services.h"
 #include "train/run_state.h"
@@ -45,6 +46,10 @@ int export_verb(const Arguments& args, comm::Job& /*job*/) {
   return run_export(args);
 }
 
+int report_verb(const Arguments& args, comm::Job& /*job*/) {
+  return run_report(args);
+}
+
 int wandb_upload_verb(const Arguments& args, comm::Job& /*job*/) {
   if (args.size() == 1) return run_wandb_upload(args.front());
   fmt::print(stderr, "omnigen-dist: wandb-upload wants one OUTPUT_DIR\n\n{}", usage());
@@ -69,6 +74,10 @@ constexpr std::array kVerbs = {
     Verb{"status", "OUTPUT_DIR [--is-preempted]",
          "where a run stands: 0 done, 75 start again, 1 failed, 3 running or unknown", nullptr,
          status_verb},
+    Verb{"report", "OUTPUT_DIR [--output FILE]",
+         "write a run's page, report.html: did it learn, curves, pictures; also of a run that is "
+         "not finished",
+         report_verb},
     Verb{"export",
          "--from PATH --to DIR [--format diffusers|original|lycoris|peft] [--model DIR] "
          "[--weights live|ema] [--dtype bf16|fp16|fp32] [--strength X] [--overwrite]",
