@@ -62,6 +62,12 @@ at::Tensor scaled(const at::Tensor& w1_AC, double scale, at::ScalarType dtype) {
   return scale == 1.0 ? w1_AC.to(dtype) : w1_AC.mul(scale).to(dtype);
 }
 
+// X · beforeᵀ. Shapes: [T, c, d] -> [T, c, p].
+at::Tensor project(const at::Tensor& x_TCD, const at::Tensor& before_PD, const Sizes& s) {
+  if (!before_PD.defined()) return x_TCD;
+  return times_transposed(x_TCD.view({s.tokens * s.c, s.d}), before_PD).view({s.tokens, s.c, s.p});
+}
+
 bool may_be_overwritten(const at::Tensor& tensor) {
   return tensor.is_contiguous() && !tensor.is_view() &&
          !(tensor.is_leaf() && tensor.requires_grad());
@@ -74,25 +80,15 @@ class KronLinear : public torch::autograd::Function<KronLinear> {
                             const std::optional<at::Tensor>& after, double scale) {
     const at::Tensor before_PD = before.value_or(at::Tensor());
     const at::Tensor after_BP = after.value_or(at::Tensor());
-    const Sizes s = sizes_of(x, {w1_AC, before_PD, after_BP}, base_out.size(-1));
-    const at::Tensor small = scaled(w1_AC, scale, x.scalar_type());
-    const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});
-    const at::Tensor p_TCP = project(x_TCD, before_PD, s);
     at::Tensor out = base_out;
     if (may_be_overwritten(base_out)) {
       ctx->mark_dirty({out});
     } else {
       out = base_out.clone(at::MemoryFormat::Contiguous);
     }
-    if (after_BP.defined()) {
-      const at::Tensor q_TAP = mix(small, p_TCP);
-      out.view({s.tokens * s.a, s.b})
-          .addmm_(q_TAP.view({s.tokens * s.a, s.p}), cast(after_BP, x.scalar_type()).t());
-    } else {
-      out.view({s.tokens, s.a, s.b}).add_(mix(small, p_TCP));
-    }
-    ctx->save_for_backward(
-        {x, w1_AC, before_PD, after_BP, before_PD.defined() ? p_TCP : at::Tensor()});
+    KronPass pass{x, {}, {w1_AC, before_PD, after_BP}, scale};
+    kron_forward(out, pass);
+    ctx->save_for_backward({x, w1_AC, before_PD, after_BP, pass.projected});
     ctx->saved_data["scale"] = scale;
     return out;
   }
@@ -100,64 +96,95 @@ class KronLinear : public torch::autograd::Function<KronLinear> {
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     nn::require_first_order("LoKr");
     const variable_list saved = ctx->get_saved_variables();
-    const at::Tensor& x = saved[0];
-    const KronFactors f{saved[1], saved[2], saved[3]};
-    const Sizes s = sizes_of(x, f, grads[0].size(-1));
-    const double scale = ctx->saved_data["scale"].toDouble();
-    const at::Tensor small = scaled(f.w1_AC, scale, x.scalar_type());
-    const at::Tensor g_TAB = grads[0].contiguous().view({s.tokens, s.a, s.b});
-    const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});
-    const at::Tensor p_TCP = f.before_PD.defined() ? saved[4] : x_TCD;
+    const KronPass pass{
+        saved[0], saved[4], {saved[1], saved[2], saved[3]}, ctx->saved_data["scale"].toDouble()};
+    const bool has_before = saved[2].defined();
+    const bool has_after = saved[3].defined();
+    const size_t after_edge = has_before ? kAfter : kBefore;  // absent ones have no edge
+    const KronWanted wanted{ctx->needs_input_grad(kW1),
+                            has_before && ctx->needs_input_grad(kBefore),
+                            has_after && ctx->needs_input_grad(after_edge)};
+    const KronGradients found =
+        kron_backward(pass, grads[0].contiguous(), wanted,
+                      ctx->needs_input_grad(kX) ? GradX::kNew : GradX::kUnwanted, {});
     variable_list result(kNumArguments);
     result[kBase] = grads[0];
-    const size_t after_edge = f.before_PD.defined() ? kAfter : kBefore;  // absent ones have no edge
-    if (f.after_BP.defined() && ctx->needs_input_grad(after_edge)) {
-      const at::Tensor q_TAP = mix(small, p_TCP);  // cheaper to mix again than to keep
-      result[kAfter] =
-          at::mm(g_TAB.view({s.tokens * s.a, s.b}).t(), q_TAP.view({s.tokens * s.a, s.p}))
-              .to(f.after_BP.scalar_type());
-    }
-    const at::Tensor dq_TAP =
-        f.after_BP.defined() ? times_transposed(g_TAB.view({s.tokens * s.a, s.b}), f.after_BP.t())
-                                   .view({s.tokens, s.a, s.p})
-                             : g_TAB;
-    if (ctx->needs_input_grad(kW1)) {
-      const at::Tensor by_token_TAC = at::bmm(dq_TAP, p_TCP.transpose(1, 2));
-      result[kW1] = by_token_TAC.sum(0, /*keepdim=*/false, f.w1_AC.scalar_type()).mul_(scale);
-    }
-    const bool before_wanted = f.before_PD.defined() && ctx->needs_input_grad(kBefore);
-    if (!before_wanted && !ctx->needs_input_grad(kX)) return result;
-    const at::Tensor dp_TCP = mix(small.t(), dq_TAP);
-    if (before_wanted) {
-      result[kBefore] =
-          at::mm(dp_TCP.view({s.tokens * s.c, s.p}).t(), x_TCD.view({s.tokens * s.c, s.d}))
-              .to(f.before_PD.scalar_type());
-    }
-    if (ctx->needs_input_grad(kX)) {
-      result[kX] = f.before_PD.defined()
-                       ? times_transposed(dp_TCP.view({s.tokens * s.c, s.p}), f.before_PD.t())
-                       : dp_TCP;
-      result[kX] = result[kX].view(x.sizes());
-    }
+    result[kX] = found.x;
+    result[kW1] = found.factors.w1_AC;
+    result[kBefore] = found.factors.before_PD;
+    result[kAfter] = found.factors.after_BP;
     return result;
   }
 
  private:
   // Arguments of forward() that may have a gradient.
   enum Input : size_t { kBase, kX, kW1, kBefore, kAfter, kNumArguments = 6 };
-
-  // X · beforeᵀ. Shapes: [T, c, d] -> [T, c, p].
-  static at::Tensor project(const at::Tensor& x_TCD, const at::Tensor& before_PD, const Sizes& s) {
-    if (!before_PD.defined()) return x_TCD;
-    return times_transposed(x_TCD.view({s.tokens * s.c, s.d}), before_PD)
-        .view({s.tokens, s.c, s.p});
-  }
 };
 
 }  // namespace
 
 bool mixes_first(int64_t a, int64_t b, int64_t c, int64_t d) {
   return a * c * d + a * b * d <= b * c * d + a * b * c;
+}
+
+void kron_forward(const at::Tensor& out, KronPass& pass) {
+  const KronFactors& f = pass.factors;
+  const at::Tensor& x = pass.x;
+  const Sizes s = sizes_of(x, f, out.size(-1));
+  const at::Tensor small = scaled(f.w1_AC, pass.scale, x.scalar_type());
+  const at::Tensor p_TCP = project(x.contiguous().view({s.tokens, s.c, s.d}), f.before_PD, s);
+  if (f.after_BP.defined()) {
+    const at::Tensor q_TAP = mix(small, p_TCP);
+    out.view({s.tokens * s.a, s.b})
+        .addmm_(q_TAP.view({s.tokens * s.a, s.p}), cast(f.after_BP, x.scalar_type()).t());
+  } else {
+    out.view({s.tokens, s.a, s.b}).add_(mix(small, p_TCP));
+  }
+  if (f.before_PD.defined()) pass.projected = p_TCP;
+}
+
+KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
+                            const KronWanted& wanted, GradX mode, const at::Tensor& grad_x) {
+  const at::Tensor& x = pass.x;
+  const KronFactors& f = pass.factors;
+  const Sizes s = sizes_of(x, f, grad_out.size(-1));
+  const at::Tensor small = scaled(f.w1_AC, pass.scale, x.scalar_type());
+  const at::Tensor g_TAB = grad_out.view({s.tokens, s.a, s.b});
+  const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});
+  const at::Tensor p_TCP = f.before_PD.defined() ? pass.projected : x_TCD;
+  KronGradients found;
+  if (wanted.after) {
+    const at::Tensor q_TAP = mix(small, p_TCP);  // cheaper to mix again than to keep
+    found.factors.after_BP =
+        at::mm(g_TAB.view({s.tokens * s.a, s.b}).t(), q_TAP.view({s.tokens * s.a, s.p}))
+            .to(f.after_BP.scalar_type());
+  }
+  const at::Tensor dq_TAP =
+      f.after_BP.defined() ? times_transposed(g_TAB.view({s.tokens * s.a, s.b}), f.after_BP.t())
+                                 .view({s.tokens, s.a, s.p})
+                           : g_TAB;
+  if (wanted.w1) {
+    const at::Tensor by_token_TAC = at::bmm(dq_TAP, p_TCP.transpose(1, 2));
+    found.factors.w1_AC =
+        by_token_TAC.sum(0, /*keepdim=*/false, f.w1_AC.scalar_type()).mul_(pass.scale);
+  }
+  if (!wanted.before && mode == GradX::kUnwanted) return found;
+  const at::Tensor dp_TCP = mix(small.t(), dq_TAP);
+  if (wanted.before) {
+    found.factors.before_PD =
+        at::mm(dp_TCP.view({s.tokens * s.c, s.p}).t(), x_TCD.view({s.tokens * s.c, s.d}))
+            .to(f.before_PD.scalar_type());
+  }
+  if (mode == GradX::kUnwanted) return found;
+  const at::Tensor grad =
+      f.before_PD.defined() ? times_transposed(dp_TCP.view({s.tokens * s.c, s.p}), f.before_PD.t())
+                            : dp_TCP;
+  if (mode == GradX::kAdd) {
+    grad_x.add_(grad.view(x.sizes()));
+  } else {
+    found.x = grad.view(x.sizes());
+  }
+  return found;
 }
 
 at::Tensor add_kron_linear(const at::Tensor& base_out, const at::Tensor& x,

@@ -30,4 +30,28 @@ bool mixes_first(int64_t a, int64_t b, int64_t c, int64_t d);
 at::Tensor add_kron_linear(const at::Tensor& base_out, const at::Tensor& x,
                            const KronFactors& factors, double scale);
 
+// The two passes without a graph, for code that writes its own backward.
+struct KronPass {
+  at::Tensor x;
+  at::Tensor projected;  // X · beforeᵀ; undefined where `before` is
+  KronFactors factors;
+  double scale = 1.0;
+};
+// Adds to the contiguous `out` in place and sets `projected`.
+void kron_forward(const at::Tensor& out, KronPass& pass);
+
+struct KronWanted {
+  bool w1 = true;
+  bool before = true;
+  bool after = true;
+};
+struct KronGradients {
+  KronFactors factors;  // undefined where not wanted or absent
+  at::Tensor x;         // undefined where it was added to grad_x or not wanted
+};
+enum class GradX { kUnwanted, kNew, kAdd };
+// With kAdd the gradient of x is added to the contiguous `grad_x` in place.
+KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
+                            const KronWanted& wanted, GradX mode, const at::Tensor& grad_x);
+
 }  // namespace omnigen::adapter

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <tuple>
 
-#include "adapter/kron_linear.h"
 #include "adapter/kronecker.h"
 #include "util/error.h"
 
@@ -115,8 +114,13 @@ at::Tensor LokrFactors::w1() const {
   return shape_.low_rank_w1 ? at::mm(factor("lokr_w1_a"), factor("lokr_w1_b")) : factor("lokr_w1");
 }
 
-at::Tensor LokrFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) {
-  if (multiplier() == 0.0) return base_out;
+std::vector<at::Tensor> LokrFactors::factor_values() const {
+  std::vector<at::Tensor> values;
+  for (const auto& [name, value] : factors()) values.push_back(value);
+  return values;
+}
+
+KronFactors LokrFactors::kron_factors() const {
   KronFactors factors{w1(), at::Tensor(), at::Tensor()};
   if (shape_.low_rank_w2) {
     factors.before_PD = factor("lokr_w2_b");
@@ -126,7 +130,41 @@ at::Tensor LokrFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) 
   } else {
     factors.before_PD = factor("lokr_w2");
   }
-  return add_kron_linear(base_out, x, factors, multiplier() * shape_.scale);
+  return factors;
+}
+
+at::Tensor LokrFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) {
+  if (multiplier() == 0.0) return base_out;
+  return add_kron_linear(base_out, x, kron_factors(), multiplier() * shape_.scale);
+}
+
+at::Tensor LokrFactors::add_into(const at::Tensor& out, const at::Tensor& x) const {
+  if (multiplier() == 0.0) return {};
+  KronPass pass{x, {}, kron_factors(), multiplier() * shape_.scale};
+  kron_forward(out, pass);
+  return pass.projected;
+}
+
+std::vector<at::Tensor> LokrFactors::backward(const at::Tensor& grad_out, const at::Tensor& x,
+                                              const at::Tensor& kept,
+                                              const at::Tensor& grad_x) const {
+  if (multiplier() == 0.0) return std::vector<at::Tensor>(factors().size());
+  const KronPass pass{x, kept, kron_factors(), multiplier() * shape_.scale};
+  const KronFactors found =
+      kron_backward(pass, grad_out,
+                    {true, pass.factors.before_PD.defined(), pass.factors.after_BP.defined()},
+                    grad_x.defined() ? GradX::kAdd : GradX::kUnwanted, grad_x)
+          .factors;
+  std::vector<at::Tensor> gradients;
+  if (shape_.low_rank_w1) {
+    gradients.push_back(at::mm(found.w1_AC, factor("lokr_w1_b").t()));
+    gradients.push_back(at::mm(factor("lokr_w1_a").t(), found.w1_AC));
+  } else {
+    gradients.push_back(found.w1_AC);
+  }
+  if (found.after_BP.defined()) gradients.push_back(found.after_BP);
+  if (found.before_PD.defined()) gradients.push_back(found.before_PD);
+  return gradients;
 }
 
 at::Tensor LokrFactors::delta_weight() const {

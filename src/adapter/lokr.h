@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "adapter/kron_linear.h"
 #include "adapter/layer_adapter.h"
 #include "adapter/lokr_options.h"
+#include "nn/explicit_linear.h"
 
 namespace omnigen::adapter {
 
@@ -41,7 +43,7 @@ LokrShape lokr_shape(int64_t out_features, int64_t in_features, const LokrOption
 // The shape that saved factors have. Errors: DataError; `where` names their place.
 LokrShape lokr_shape_of(const Tensors& factors, const std::string& where);
 
-class LokrFactors : public LayerAdapter {
+class LokrFactors : public LayerAdapter, public nn::ExplicitAdapter {
  public:
   // Fresh float32 leaves drawn from (seed, "adapter", name): delta is zero.
   LokrFactors(const LokrShape& shape, const std::string& name, uint64_t seed, at::Device device);
@@ -49,6 +51,13 @@ class LokrFactors : public LayerAdapter {
   // Neither W1 ⊗ W2 nor a gradient of that size is formed. base_out is overwritten where autograd
   // allows it. Computed in x's dtype; the leaves' gradients are float32.
   at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
+
+  [[nodiscard]] bool is_explicit() const override { return true; }
+  [[nodiscard]] std::vector<at::Tensor> leaves() const override { return factor_values(); }
+  at::Tensor add_into(const at::Tensor& out, const at::Tensor& x) const override;
+  [[nodiscard]] std::vector<at::Tensor> backward(const at::Tensor& grad_out, const at::Tensor& x,
+                                                 const at::Tensor& kept,
+                                                 const at::Tensor& grad_x) const override;
 
   [[nodiscard]] const LokrShape& shape() const { return shape_; }
   [[nodiscard]] int64_t out_features() const override { return shape_.out_features(); }
@@ -61,6 +70,9 @@ class LokrFactors : public LayerAdapter {
 
  private:
   [[nodiscard]] at::Tensor w1() const;
+  // Of add_kron_linear().
+  [[nodiscard]] KronFactors kron_factors() const;
+  [[nodiscard]] std::vector<at::Tensor> factor_values() const;
 
   LokrShape shape_;
 };

@@ -81,6 +81,26 @@ at::Tensor LoraFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) 
   return add_kron_linear(base_out, dropped(x), {one_, scaled_a, factor(kLoraB)}, 1.0);
 }
 
+at::Tensor LoraFactors::add_into(const at::Tensor& out, const at::Tensor& x) const {
+  if (multiplier() == 0.0) return {};
+  const at::Tensor scaled_a = factor(kLoraA).mul(multiplier() * shape_.scale);
+  KronPass pass{x, {}, {one_, scaled_a, factor(kLoraB)}, 1.0};
+  kron_forward(out, pass);
+  return pass.projected;
+}
+
+std::vector<at::Tensor> LoraFactors::backward(const at::Tensor& grad_out, const at::Tensor& x,
+                                              const at::Tensor& kept,
+                                              const at::Tensor& grad_x) const {
+  if (multiplier() == 0.0) return std::vector<at::Tensor>(2);
+  const double strength = multiplier() * shape_.scale;
+  const KronPass pass{x, kept, {one_, factor(kLoraA).mul(strength), factor(kLoraB)}, 1.0};
+  const KronFactors found = kron_backward(pass, grad_out, {/*w1=*/false},
+                                          grad_x.defined() ? GradX::kAdd : GradX::kUnwanted, grad_x)
+                                .factors;
+  return {found.before_PD.mul(strength), found.after_BP};
+}
+
 at::Tensor LoraFactors::delta_weight() const {
   const at::NoGradGuard no_grad;
   return at::mm(factor(kLoraB), factor(kLoraA)).mul_(shape_.scale);

@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "adapter/layer_adapter.h"
+#include "nn/explicit_linear.h"
 
 namespace omnigen::adapter {
 
@@ -33,7 +35,7 @@ struct LoraShape {
 // The shape that saved factors have. Errors: DataError; `where` names their place.
 LoraShape lora_shape_of(const Tensors& factors, const std::string& where);
 
-class LoraFactors : public LayerAdapter {
+class LoraFactors : public LayerAdapter, public nn::ExplicitAdapter {
  public:
   // Fresh float32 leaves: A drawn from (seed, "adapter", name), B zero.
   LoraFactors(const LoraShape& shape, LoraInit init, const std::string& name, uint64_t seed,
@@ -41,6 +43,16 @@ class LoraFactors : public LayerAdapter {
 
   // base_out is overwritten where autograd allows it. Computed in x's dtype.
   at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
+
+  // Dropout in training needs the graph.
+  [[nodiscard]] bool is_explicit() const override { return !draws() || sample_rows() == nullptr; }
+  [[nodiscard]] std::vector<at::Tensor> leaves() const override {
+    return {factor(kLoraA), factor(kLoraB)};
+  }
+  at::Tensor add_into(const at::Tensor& out, const at::Tensor& x) const override;
+  [[nodiscard]] std::vector<at::Tensor> backward(const at::Tensor& grad_out, const at::Tensor& x,
+                                                 const at::Tensor& kept,
+                                                 const at::Tensor& grad_x) const override;
 
   [[nodiscard]] const LoraShape& shape() const { return shape_; }
   [[nodiscard]] int64_t out_features() const override { return shape_.out_features; }

@@ -1,6 +1,7 @@
 // B samples, P packed tokens, N output-image tokens, D hidden size, d head dim.
 #include "model/omnigen_transformer.h"
 
+#include "model/block_pass.h"
 #include "model/packed_layout.h"
 #include "model/patch_embed.h"
 #include "model/transformer_block.h"
@@ -236,7 +237,9 @@ Stream OmniGenTransformer::Impl::run_block(size_t index, const Stream& in,
                                            const BlockContext& context) const {
   const TransformerBlock& block = blocks[index];
   const bool recomputed = checkpointing && index % checkpointing_interval == 0;
-  if (!recomputed || !at::GradMode::is_enabled()) return block.forward(in, context);
+  if (!at::GradMode::is_enabled()) return block.forward(in, context);
+  if (runs_as_one(block, in)) return block_as_one(block, in, context, recomputed);
+  if (!recomputed) return block.forward(in, context);
   // The context is copied: backward recomputes after this call has returned.
   const auto segment = [&block, spans = context.spans, keys = context.key_angles,
                         queries = context.query_angles,

@@ -18,8 +18,34 @@
 #include "nn/parallel.h"
 
 namespace omnigen::nn {
+
+struct AttentionPlan {
+  struct Block {
+    int64_t query = 0;  // first row in q
+    int64_t rows = 0;
+    int64_t keys = 0;
+    int64_t kept_at = 0;  // of head 0, in the kept probabilities
+  };
+  struct Sample {
+    int64_t key_begin = 0;
+    int64_t length = 0;
+    int64_t kept_per_head = 0;
+    std::vector<Block> blocks;  // the last one sees every key
+  };
+
+  std::vector<Sample> samples;
+  std::vector<int64_t> limits;  // by query row
+  int64_t num_heads = 0;
+  int64_t head_dim = 0;
+  int64_t kept = 0;  // elements of all probabilities
+  double scale = 1.0;
+};
+
 namespace {
 
+using Plan = AttentionPlan;
+using Block = AttentionPlan::Block;
+using Sample = AttentionPlan::Sample;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -29,29 +55,6 @@ constexpr int64_t kBlockRows = 256;
 constexpr int64_t kMaxKeptBytes = int64_t{32} << 20;
 // bfloat16 sums of more blocks than this are kept in float32.
 constexpr size_t kFewBlocks = 2;
-
-struct Block {
-  int64_t query = 0;  // first row in q
-  int64_t rows = 0;
-  int64_t keys = 0;
-  int64_t kept_at = 0;  // of head 0, in the kept probabilities
-};
-
-struct Sample {
-  int64_t key_begin = 0;
-  int64_t length = 0;
-  int64_t kept_per_head = 0;
-  std::vector<Block> blocks;  // the last one sees every key
-};
-
-struct Plan {
-  std::vector<Sample> samples;
-  std::vector<int64_t> limits;  // by query row
-  int64_t num_heads = 0;
-  int64_t head_dim = 0;
-  int64_t kept = 0;  // elements of all probabilities
-  double scale = 1.0;
-};
 
 // Rows [begin, end) of a sample, whose last row sees `keys` keys.
 void add_blocks(Sample& sample, const AttentionSpan& span, RowRange range, int64_t keys) {
@@ -112,25 +115,16 @@ std::shared_ptr<Plan> make_plan(const std::vector<AttentionSpan>& spans, int64_t
   return plan;
 }
 
-// What the tasks share. Probabilities are kept where `kept` is defined.
-struct Operands {
-  at::Tensor q;
-  at::Tensor k;
-  at::Tensor v;
-  at::Tensor kept;
-  at::Tensor log_sum_HQ;
-};
-
 // One head of one sample.
 class Head {
  public:
-  Head(const Plan& plan, const Operands& operands, int64_t task)
+  Head(const Plan& plan, const AttentionPass& operands, int64_t task)
       : plan_(plan),
         operands_(operands),
         head_(task % plan.num_heads),
         sample_(plan.samples[static_cast<size_t>(task / plan.num_heads)]),
-        k_(keys_of(operands.k)),
-        v_(keys_of(operands.v)) {}
+        k_(keys_of(operands.k_PD)),
+        v_(keys_of(operands.v_PD)) {}
 
   void forward(const at::Tensor& out_QD) const {
     for (const Block& block : sample_.blocks) {
@@ -140,16 +134,10 @@ class Head {
     }
   }
 
-  struct Gradients {
-    at::Tensor q;
-    at::Tensor k;
-    at::Tensor v;
-  };
-
-  void backward(const at::Tensor& grad_QD, const Gradients& into) const {
+  void backward(const at::Tensor& grad_QD, const AttentionGradients& into) const {
     const bool wide = k_.scalar_type() != at::kFloat && sample_.blocks.size() > kFewBlocks;
-    at::Tensor grad_k = keys_of(into.k);
-    at::Tensor grad_v = keys_of(into.v);
+    at::Tensor grad_k = keys_of(into.k_PD);
+    at::Tensor grad_v = keys_of(into.v_PD);
     at::Tensor sum_k = wide ? at::empty(k_.sizes(), k_.options().dtype(at::kFloat)) : grad_k;
     at::Tensor sum_v = wide ? at::empty(v_.sizes(), v_.options().dtype(at::kFloat)) : grad_v;
     // From the last block: it covers every key, so that the sums need no zero.
@@ -157,14 +145,16 @@ class Head {
       const bool first = block == sample_.blocks.rbegin();
       const at::Tensor keys = k_.narrow(0, 0, block->keys);
       const at::Tensor grad = rows_of(grad_QD, *block);
-      const at::Tensor probabilities =
-          operands_.kept.defined() ? kept_of(*block) : probabilities_of(*block, /*known=*/true);
+      const at::Tensor probabilities = operands_.probabilities.defined()
+                                           ? kept_of(*block)
+                                           : probabilities_of(*block, /*known=*/true);
       add_product(sum_v.narrow(0, 0, block->keys), probabilities.t(), grad, first);
       const at::Tensor scores = at::mm(grad, v_.narrow(0, 0, block->keys).t());
       softmax_backward_rows(probabilities, scores, static_cast<float>(plan_.scale));
-      at::Tensor grad_q = rows_of(into.q, *block);
+      at::Tensor grad_q = rows_of(into.q_QD, *block);
       at::mm_out(grad_q, scores, keys);
-      add_product(sum_k.narrow(0, 0, block->keys), scores.t(), rows_of(operands_.q, *block), first);
+      add_product(sum_k.narrow(0, 0, block->keys), scores.t(), rows_of(operands_.q_QD, *block),
+                  first);
     }
     if (wide) {
       grad_k.copy_(sum_k);
@@ -184,7 +174,7 @@ class Head {
   }
 
   at::Tensor kept_of(const Block& block) const {
-    return operands_.kept
+    return operands_.probabilities
         .narrow(0, block.kept_at + head_ * sample_.kept_per_head, block.rows * block.keys)
         .view({block.rows, block.keys});
   }
@@ -192,11 +182,11 @@ class Head {
   // Scores are formed in float32: a bfloat16 score would carry its rounding error into the
   // exponent.
   at::Tensor probabilities_of(const Block& block, bool known) const {
-    const at::Tensor queries = rows_of(operands_.q, block).to(at::kFloat);
+    const at::Tensor queries = rows_of(operands_.q_QD, block).to(at::kFloat);
     if (!wide_k_.defined()) wide_k_ = k_.to(at::kFloat);
     const at::Tensor scores = at::mm(queries, wide_k_.narrow(0, 0, block.keys).t());
     at::Tensor out = scores;
-    if (operands_.kept.defined() && !known) {
+    if (operands_.probabilities.defined() && !known) {
       out = kept_of(block);
     } else if (k_.scalar_type() != at::kFloat) {
       out = at::empty(scores.sizes(), k_.options());
@@ -220,7 +210,7 @@ class Head {
   }
 
   const Plan& plan_;
-  const Operands& operands_;
+  const AttentionPass& operands_;
   int64_t head_;
   const Sample& sample_;
   at::Tensor k_;
@@ -229,7 +219,7 @@ class Head {
 };
 
 template <class Work>
-void for_each_head(const Plan& plan, const Operands& operands, const Work& work) {
+void for_each_head(const Plan& plan, const AttentionPass& operands, const Work& work) {
   const int64_t tasks = std::ssize(plan.samples) * plan.num_heads;
   parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) work(Head(plan, operands, task));
@@ -246,14 +236,9 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::shared_ptr<const Plan>& plan,
                             bool recorded) {
-    Operands operands{q, k, v, {}, {}};
-    operands.log_sum_HQ = at::empty({plan->num_heads, q.size(0)}, q.options().dtype(at::kFloat));
-    if (recorded && plan->kept * q.element_size() <= kMaxKeptBytes) {
-      operands.kept = at::empty({plan->kept}, q.options());
-    }
-    const at::Tensor out = at::empty(q.sizes(), q.options());
-    for_each_head(*plan, operands, [&](const Head& head) { head.forward(out); });
-    ctx->save_for_backward({q, k, v, operands.log_sum_HQ, operands.kept});
+    AttentionPass pass{q, k, v, {}, {}};
+    const at::Tensor out = attention_forward(*plan, pass, recorded);
+    ctx->save_for_backward({q, k, v, pass.log_sum_HQ, pass.probabilities});
     ctx->saved_data["plan"] = c10::IValue::make_capsule(c10::make_intrusive<PlanHolder>(plan));
     return out;
   }
@@ -263,17 +248,39 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     const auto holder =
         c10::static_intrusive_pointer_cast<PlanHolder>(ctx->saved_data["plan"].toCapsule());
     const variable_list saved = ctx->get_saved_variables();
-    const Operands operands{saved[0], saved[1], saved[2], saved[4], saved[3]};
-    const at::Tensor grad = grads[0].contiguous();
-    const Head::Gradients into{at::empty(operands.q.sizes(), operands.q.options()),
-                               at::empty(operands.k.sizes(), operands.k.options()),
-                               at::empty(operands.v.sizes(), operands.v.options())};
-    for_each_head(*holder->plan, operands, [&](const Head& head) { head.backward(grad, into); });
-    return {into.q, into.k, into.v, at::Tensor(), at::Tensor()};
+    const AttentionGradients found = attention_backward(
+        *holder->plan, {saved[0], saved[1], saved[2], saved[3], saved[4]}, grads[0]);
+    return {found.q_QD, found.k_PD, found.v_PD, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
+
+AttentionPlanPtr plan_attention(const std::vector<AttentionSpan>& spans, const at::Tensor& q_QD,
+                                int64_t num_heads) {
+  return make_plan(spans, q_QD.size(0), q_QD.size(1), num_heads);
+}
+
+at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, bool keep) {
+  const at::Tensor& q = pass.q_QD;
+  pass.log_sum_HQ = at::empty({plan.num_heads, q.size(0)}, q.options().dtype(at::kFloat));
+  if (keep && plan.kept * q.element_size() <= kMaxKeptBytes) {
+    pass.probabilities = at::empty({plan.kept}, q.options());
+  }
+  const at::Tensor out = at::empty(q.sizes(), q.options());
+  for_each_head(plan, pass, [&](const Head& head) { head.forward(out); });
+  return out;
+}
+
+AttentionGradients attention_backward(const AttentionPlan& plan, const AttentionPass& pass,
+                                      const at::Tensor& grad_QD) {
+  const at::Tensor grad = grad_QD.contiguous();
+  const AttentionGradients into{at::empty(pass.q_QD.sizes(), pass.q_QD.options()),
+                                at::empty(pass.k_PD.sizes(), pass.k_PD.options()),
+                                at::empty(pass.v_PD.sizes(), pass.v_PD.options())};
+  for_each_head(plan, pass, [&](const Head& head) { head.backward(grad, into); });
+  return into;
+}
 
 at::Tensor attention_reference(const at::Tensor& q_QD, const at::Tensor& k_PD,
                                const at::Tensor& v_PD, const std::vector<AttentionSpan>& spans,

@@ -11,6 +11,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace omnigen::nn {
@@ -42,5 +43,28 @@ at::Tensor attention(const at::Tensor& q_QD, const at::Tensor& k_PD, const at::T
 at::Tensor attention_reference(const at::Tensor& q_QD, const at::Tensor& k_PD,
                                const at::Tensor& v_PD, const std::vector<AttentionSpan>& spans,
                                int64_t num_heads);
+
+// The two passes without a graph, for code that writes its own backward; where has_row_kernels().
+struct AttentionPlan;
+struct AttentionPass {
+  at::Tensor q_QD;
+  at::Tensor k_PD;
+  at::Tensor v_PD;
+  at::Tensor log_sum_HQ;
+  at::Tensor probabilities;  // undefined: formed again in backward
+};
+using AttentionPlanPtr = std::shared_ptr<const AttentionPlan>;
+AttentionPlanPtr plan_attention(const std::vector<AttentionSpan>& spans, const at::Tensor& q_QD,
+                                int64_t num_heads);
+// Returns the result. Sets `log_sum_HQ` and, with `keep` and where they are not too many, the
+// probabilities.
+at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, bool keep);
+struct AttentionGradients {
+  at::Tensor q_QD;
+  at::Tensor k_PD;
+  at::Tensor v_PD;
+};
+AttentionGradients attention_backward(const AttentionPlan& plan, const AttentionPass& pass,
+                                      const at::Tensor& grad_QD);
 
 }  // namespace omnigen::nn

@@ -181,19 +181,12 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& x_in,
                                const std::optional<at::Tensor>& delta_in, const at::Tensor& weight,
                                double eps) {
-    const at::Tensor x = x_in.contiguous();
-    const at::Tensor delta = dense(delta_in.value_or(at::Tensor()));
-    const at::Tensor rstd = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
-    const NormedSum out{delta.defined() ? at::empty_like(x) : x, at::empty_like(x)};
-    if (x.scalar_type() == at::kFloat) {
-      run_forward<float>(x, delta, weight, eps, out, rstd);
-    } else {
-      run_forward<at::BFloat16>(x, delta, weight, eps, out, rstd);
-    }
+    const at::Tensor delta = delta_in.value_or(at::Tensor());
+    const RmsNormPass pass = rms_norm_forward(x_in, delta, weight, eps);
     ctx->set_materialize_grads(false);
-    ctx->save_for_backward({out.sum, weight, rstd});
-    if (!delta.defined()) return {out.normed};
-    return {out.normed, out.sum};
+    ctx->save_for_backward({pass.sum, weight, pass.rstd});
+    if (!delta.defined()) return {pass.normed};
+    return {pass.normed, pass.sum};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -213,14 +206,8 @@ class AddRmsNorm : public torch::autograd::Function<AddRmsNorm> {
     }
     const at::Tensor grad_normed = grads[0].contiguous();
     if (input_wanted) {
-      const at::Tensor grad_x = at::empty_like(sum);
-      if (sum.scalar_type() == at::kFloat) {
-        run_backward<float>(grad_normed, grad_sum, sum, weight, rstd, grad_x);
-      } else {
-        run_backward<at::BFloat16>(grad_normed, grad_sum, sum, weight, rstd, grad_x);
-      }
-      result[0] = grad_x;
-      if (has_delta) result[1] = grad_x;
+      result[0] = rms_norm_backward({sum, {}, rstd}, weight, grad_normed, grad_sum);
+      if (has_delta) result[1] = result[0];
     }
     if (ctx->needs_input_grad(has_delta ? 2 : 1)) {
       const at::Tensor hat = (sum.to(at::kFloat) * rstd.unsqueeze(1)).to(sum.scalar_type());
@@ -242,6 +229,33 @@ bool has_kernel(const at::Tensor& x, const at::Tensor& weight) {
 }
 
 }  // namespace
+
+RmsNormPass rms_norm_forward(const at::Tensor& x_PD, const at::Tensor& delta_PD,
+                             const at::Tensor& weight_D, double eps) {
+  const at::Tensor x = x_PD.contiguous();
+  const at::Tensor delta = dense(delta_PD);
+  const at::Tensor rstd = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
+  const NormedSum out{delta.defined() ? at::empty_like(x) : x, at::empty_like(x)};
+  if (x.scalar_type() == at::kFloat) {
+    run_forward<float>(x, delta, weight_D, eps, out, rstd);
+  } else {
+    run_forward<at::BFloat16>(x, delta, weight_D, eps, out, rstd);
+  }
+  return {out.sum, out.normed, rstd};
+}
+
+at::Tensor rms_norm_backward(const RmsNormPass& pass, const at::Tensor& weight_D,
+                             const at::Tensor& grad_normed_PD, const at::Tensor& grad_sum_PD) {
+  const at::Tensor grad_normed = grad_normed_PD.contiguous();
+  const at::Tensor grad_sum = dense(grad_sum_PD);
+  const at::Tensor grad_x = at::empty_like(pass.sum);
+  if (pass.sum.scalar_type() == at::kFloat) {
+    run_backward<float>(grad_normed, grad_sum, pass.sum, weight_D, pass.rstd, grad_x);
+  } else {
+    run_backward<at::BFloat16>(grad_normed, grad_sum, pass.sum, weight_D, pass.rstd, grad_x);
+  }
+  return grad_x;
+}
 
 at::Tensor rms_norm(const at::Tensor& x_PD, const at::Tensor& weight_D, double eps) {
   TORCH_CHECK(x_PD.size(-1) == weight_D.size(0), "rms_norm: x has ", x_PD.size(-1),

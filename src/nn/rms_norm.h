@@ -22,4 +22,16 @@ struct NormedSum {
 NormedSum add_rms_norm(const at::Tensor& x_PD, const at::Tensor& delta_PD,
                        const at::Tensor& weight_D, double eps);
 
+// The two passes without a graph, for code that writes its own backward; where has_row_kernels().
+struct RmsNormPass {
+  at::Tensor sum;
+  at::Tensor normed;
+  at::Tensor rstd;  // [P], float32
+};
+RmsNormPass rms_norm_forward(const at::Tensor& x_PD, const at::Tensor& delta_PD,
+                             const at::Tensor& weight_D, double eps);
+// The gradient of x and of delta. Reads `sum` and `rstd` of the pass; `grad_sum` undefined: none.
+at::Tensor rms_norm_backward(const RmsNormPass& pass, const at::Tensor& weight_D,
+                             const at::Tensor& grad_normed_PD, const at::Tensor& grad_sum_PD);
+
 }  // namespace omnigen::nn

@@ -60,9 +60,9 @@ OMNIGEN_SIMD void rotate_bfloat16(const RotateRows<at::BFloat16>& a, int64_t beg
   rotate_rows(a, begin, end);
 }
 
-at::Tensor run_rotate(const at::Tensor& x_in, const RotaryAngles& angles, float direction) {
-  const at::Tensor x = x_in.contiguous();
-  const at::Tensor y = at::empty_like(x);
+// Into y, which may be x. Both contiguous.
+void run_rotate(const at::Tensor& x, const at::Tensor& y, const RotaryAngles& angles, Turn turn) {
+  const float direction = turn == Turn::kForth ? 1.0F : -1.0F;
   const float* cos = angles.cos.const_data_ptr<float>();
   const float* sin = angles.sin.const_data_ptr<float>();
   const int64_t channels = x.size(1);
@@ -79,6 +79,12 @@ at::Tensor run_rotate(const at::Tensor& x_in, const RotaryAngles& angles, float 
         RotateRows<at::BFloat16>{x.const_data_ptr<at::BFloat16>(), cos, sin,
                                  y.data_ptr<at::BFloat16>(), channels, half, direction});
   }
+}
+
+at::Tensor rotated(const at::Tensor& x_in, const RotaryAngles& angles, Turn turn) {
+  const at::Tensor x = x_in.contiguous();
+  const at::Tensor y = at::empty_like(x);
+  run_rotate(x, y, angles, turn);
   return y;
 }
 
@@ -88,12 +94,12 @@ class RotateHalf : public torch::autograd::Function<RotateHalf> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& cos,
                             const at::Tensor& sin) {
     ctx->save_for_backward({cos, sin});
-    return run_rotate(x, {cos, sin}, 1.0F);
+    return rotated(x, {cos, sin}, Turn::kForth);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     require_first_order("rotate_half");
     const variable_list saved = ctx->get_saved_variables();
-    return {run_rotate(grads[0], {saved[0], saved[1]}, -1.0F), at::Tensor(), at::Tensor()};
+    return {rotated(grads[0], {saved[0], saved[1]}, Turn::kBack), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -153,6 +159,10 @@ RotaryAngles RotaryTable::angles(int64_t length, at::Device device) const {
     table = {fresh.cos.to(device), fresh.sin.to(device)};
   }
   return {table.cos.narrow(0, 0, length), table.sin.narrow(0, 0, length)};
+}
+
+void rotate_half_in_place(const at::Tensor& x_PD, const RotaryAngles& angles, Turn turn) {
+  run_rotate(x_PD, x_PD, angles, turn);
 }
 
 at::Tensor rotate_half(const at::Tensor& x_PD, const RotaryAngles& angles) {

@@ -55,4 +55,9 @@ class RotaryTable {
 // d/2].
 at::Tensor rotate_half(const at::Tensor& x_PD, const RotaryAngles& angles);
 
+// The same in place and without a graph; `kBack` is its transpose, which backward needs. Contiguous
+// x and angles, where has_row_kernels().
+enum class Turn { kForth, kBack };
+void rotate_half_in_place(const at::Tensor& x_PD, const RotaryAngles& angles, Turn turn);
+
 }  // namespace omnigen::nn

@@ -91,25 +91,11 @@ class Swiglu : public torch::autograd::Function<Swiglu> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_up_in) {
     const at::Tensor gate_up = gate_up_in.contiguous();
     ctx->save_for_backward({gate_up});
-    const at::Tensor out = at::empty({gate_up.size(0), gate_up.size(1) / 2}, gate_up.options());
-    if (gate_up.scalar_type() == at::kFloat) {
-      run<float>(forward_float, gate_up, {}, out);
-    } else {
-      run<at::BFloat16>(forward_bfloat16, gate_up, {}, out);
-    }
-    return out;
+    return swiglu_forward(gate_up);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     require_first_order("swiglu");
-    const at::Tensor gate_up = ctx->get_saved_variables()[0];
-    const at::Tensor grad = grads[0].contiguous();
-    const at::Tensor out = at::empty_like(gate_up);
-    if (gate_up.scalar_type() == at::kFloat) {
-      run<float>(backward_float, gate_up, grad, out);
-    } else {
-      run<at::BFloat16>(backward_bfloat16, gate_up, grad, out);
-    }
-    return {out};
+    return {swiglu_backward(ctx->get_saved_variables()[0], grads[0])};
   }
 };
 
@@ -120,6 +106,29 @@ at::Tensor swiglu_reference(const at::Tensor& gate_up) {
 }
 
 }  // namespace
+
+at::Tensor swiglu_forward(const at::Tensor& gate_up_PF) {
+  const at::Tensor gate_up = gate_up_PF.contiguous();
+  const at::Tensor out = at::empty({gate_up.size(0), gate_up.size(1) / 2}, gate_up.options());
+  if (gate_up.scalar_type() == at::kFloat) {
+    run<float>(forward_float, gate_up, {}, out);
+  } else {
+    run<at::BFloat16>(forward_bfloat16, gate_up, {}, out);
+  }
+  return out;
+}
+
+at::Tensor swiglu_backward(const at::Tensor& gate_up_PF, const at::Tensor& grad_PF) {
+  const at::Tensor gate_up = gate_up_PF.contiguous();
+  const at::Tensor grad = grad_PF.contiguous();
+  const at::Tensor out = at::empty_like(gate_up);
+  if (gate_up.scalar_type() == at::kFloat) {
+    run<float>(backward_float, gate_up, grad, out);
+  } else {
+    run<at::BFloat16>(backward_bfloat16, gate_up, grad, out);
+  }
+  return out;
+}
 
 at::Tensor swiglu(const at::Tensor& gate_up_PF) {
   TORCH_CHECK(gate_up_PF.size(-1) % 2 == 0, "swiglu: ", gate_up_PF.size(-1),

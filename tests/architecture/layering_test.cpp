@@ -284,6 +284,7 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"cache/prepared_image", "cache/build_test.cpp"},
     {"cache/settings_check", "cache/build_test.cpp"},
     {"cache/source_scan", "cache/build_test.cpp"},
+    {"nn/explicit_linear", "model/block_pass_test.cpp"},
     {"config/assign_keys", "config/load_test.cpp"},
     {"config/configure_data", "config/configure_pitfalls_test.cpp"},
     {"config/configure_model", "config/configure_pitfalls_test.cpp"},
