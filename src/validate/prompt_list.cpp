@@ -37,18 +37,25 @@ std::string text_of(const nlohmann::ordered_json& value) {
 
 PromptEntry parse_entry(const std::string& name, const nlohmann::ordered_json& value,
                         const std::string& where) {
-  PromptEntry entry = {name, value.is_object() ? "" : text_of(value), std::nullopt};
+  PromptEntry entry = {name, value.is_object() ? "" : text_of(value)};
   if (value.is_object()) {
     for (const char* key : {"prompt", "caption", "tags"}) {
       if (entry.text.empty() && value.contains(key)) entry.text = text_of(value.at(key));
     }
-    const auto strength = value.find("adapter_strength");
-    if (strength != value.end() && !strength->is_null()) {
-      if (!strength->is_number()) {
-        throw util::ConfigError(fmt::format("{}: \"{}\": adapter_strength is {}, expected a number",
-                                            where, name, strength->dump()));
-      }
-      entry.adapter_strength = strength->get<double>();
+    const auto refuse = [&](const char* key, const char* expected) {
+      throw util::ConfigError(fmt::format("{}: \"{}\": {} is {}, expected {}", where, name, key,
+                                          value.at(key).dump(), expected));
+    };
+    const auto given = [&](const char* key) {
+      return value.contains(key) && !value.at(key).is_null();
+    };
+    if (given("adapter_strength")) {
+      if (!value.at("adapter_strength").is_number()) refuse("adapter_strength", "a number");
+      entry.adapter_strength = value.at("adapter_strength").get<double>();
+    }
+    if (given("seed")) {
+      if (!value.at("seed").is_number_unsigned()) refuse("seed", "a whole number from 0 on");
+      entry.seed = value.at("seed").get<uint64_t>();
     }
   }
   if (entry.text.empty()) {
@@ -168,7 +175,8 @@ std::vector<ValidationPrompt> encode_prompts(const std::vector<PromptEntry>& ent
   const size_t template_tokens = encode("").size();
   std::vector<ValidationPrompt> prompts;
   for (const PromptEntry& entry : entries) {
-    prompts.push_back({entry.short_name, entry.text, encode(entry.text), entry.adapter_strength});
+    prompts.push_back(
+        {entry.short_name, entry.text, encode(entry.text), entry.adapter_strength, entry.seed});
     const size_t num_tokens = prompts.back().input_ids.size() - template_tokens;
     if (num_tokens > kMaxPromptTokens) {
       warnings.push_back(fmt::format(

@@ -16,7 +16,8 @@ inline constexpr const char* kUnconditional = "unconditional";  // short name of
 struct PromptEntry {
   std::string short_name;  // in file names and tags
   std::string text;
-  std::optional<double> adapter_strength;  // instead of validation_lycoris_strength
+  std::optional<double> adapter_strength = {};  // instead of validation_lycoris_strength
+  std::optional<uint64_t> seed = {};  // instead of validation_seed and validation_randomize
 };
 
 struct PromptSources {
@@ -49,7 +50,8 @@ struct ValidationPrompt {
   std::string short_name;
   std::string text;
   std::vector<int64_t> input_ids;  // of the templated prompt
-  std::optional<double> adapter_strength;
+  std::optional<double> adapter_strength = {};
+  std::optional<uint64_t> seed = {};
 };
 using PromptEncoder = std::function<std::vector<int64_t>(const std::string& text)>;
 

@@ -40,7 +40,8 @@ std::vector<RenderItem> plan_items(const ValidateOptions& options) {
 }
 
 uint64_t image_seed(const ValidateOptions& options, const RenderItem& item, int64_t step) {
-  if (!options.randomize) return options.seed;
+  const auto& own = options.prompts[item.prompt].seed;
+  if (own || !options.randomize) return own.value_or(options.seed);
   util::SeedStream stream(options.seed, "validation_randomize",
                           {options.prompts[item.prompt].short_name, std::to_string(item.index)},
                           static_cast<uint64_t>(step));

@@ -46,8 +46,8 @@ struct RenderItem {
 
 std::vector<RenderItem> plan_items(const ValidateOptions& options);
 
-// The seed of an image: `seed`, or one drawn for (step, prompt, index) with `randomize`. Benchmarks
-// are of step 0. The same on every rank.
+// The seed of an image: the prompt's own, else `seed`, or one drawn for (step, prompt, index) with
+// `randomize`. Benchmarks are of step 0. The same on every rank.
 uint64_t image_seed(const ValidateOptions& options, const RenderItem& item, int64_t step);
 
 // "step_200_validation_0_1024x768".

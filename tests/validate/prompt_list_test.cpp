@@ -101,12 +101,14 @@ TEST(PromptList, LibraryIsReadFromAFile) {
 
 TEST(PromptList, EntriesMayBeObjects) {
   const auto entries = parse_prompt_library(
-      R"({"a": {"prompt": "p", "adapter_strength": 0.5, "other": 1}, "b": {"caption": "c"},
+      R"({"a": {"prompt": "p", "adapter_strength": 0.5, "seed": 9, "other": 1}, "b": {"caption": "c"},
           "c": {"tags": ["x", "y"]}, "d": {"tags": "t", "adapter_strength": null}})",
       "library.json");
   ASSERT_EQ(entries.size(), 4U);
   EXPECT_EQ(entries[0].text, "p");
   EXPECT_EQ(entries[0].adapter_strength, 0.5);
+  EXPECT_EQ(entries[0].seed, 9U);
+  EXPECT_FALSE(entries[1].seed.has_value());
   EXPECT_EQ(entries[1].text, "c");
   EXPECT_EQ(entries[2].text, "x, y");
   EXPECT_EQ(entries[3].text, "t");
@@ -132,6 +134,8 @@ TEST(PromptList, EntriesWithoutTextAreRejected) {
                 HasSubstr("\"name\" has no text"))
         << value;
   }
+  EXPECT_THAT(prompts_error(with_library(R"({"n": {"prompt": "p", "seed": -1}})")),
+              HasSubstr("seed is -1, expected a whole number"));
   EXPECT_THAT(prompts_error(with_library(R"({"n": {"prompt": "p", "adapter_strength": "1"}})")),
               HasSubstr("adapter_strength"));
 }

@@ -53,6 +53,19 @@ TEST(RenderPlan, EveryImageHasTheSameSeed) {
   }
 }
 
+TEST(RenderPlan, APromptsOwnSeedWins) {
+  ValidateOptions options = two_by_two();
+  options.prompts[1].seed = 7;
+  const auto items = plan_items(options);
+  for (const bool randomize : {false, true}) {
+    options.randomize = randomize;
+    EXPECT_EQ(image_seed(options, items[2], 0), 7U);
+    EXPECT_EQ(image_seed(options, items[2], 5), 7U);
+  }
+  options.randomize = false;
+  EXPECT_EQ(image_seed(options, items[0], 5), 42U);
+}
+
 TEST(RenderPlan, RandomizeDrawsASeedForEveryImageAndStep) {
   ValidateOptions options = two_by_two();
   options.randomize = true;
