@@ -75,7 +75,7 @@ void draw_pictures(const SetName& set, uint64_t seed, int64_t count, int64_t sid
   }
 }
 
-// Added to what the file holds. No two prompts are equal.
+// Added to what the file holds. No two prompts are equal, and each has noise of its own.
 void write_prompts(const SetName& set, uint64_t seed, int64_t count, const fs::path& file) {
   constexpr int64_t kMaxDraws = 100;  // of one prompt
   config::Json library = fs::exists(file) ? config::read_json(file) : config::Json::object();
@@ -91,7 +91,8 @@ void write_prompts(const SetName& set, uint64_t seed, int64_t count, const fs::p
     }
     const std::string caption = make_drawing(set, seed, i, 0).caption;
     if (!seen.insert(caption).second) continue;
-    library[fmt::format("{}_{:04}", set.name, seen.size() - 1)] = caption;
+    library[fmt::format("{}_{:04}", set.name, seen.size() - 1)] = {{"prompt", caption},
+                                                                   {"seed", seed + seen.size()}};
   }
   io::write_atomically(file, library.dump(1) + "\n");
 }

@@ -30,9 +30,6 @@ train() {
   NCCL_DEBUG=${NCCL_DEBUG:-INFO} launch/train.sh -n "$1" --config "$config" --device cuda \
     --output_dir "$work/ranks_$1" --max_train_steps 10
 }
-model=$(sed -n 's/^ *"-*pretrained_model_name_or_path" *: *"\([^"]*\)".*/\1/p' "$config")
-[ -e "$model/model_index.json" ] ||
-  "$build/omnigen-cache" make-model --output "$model" --size quickstart
 launch/cache.sh -n 1 --config "$config"
 train 1
 gpus=$(nvidia-smi -L | grep -c GPU)

@@ -230,7 +230,7 @@ Interval wilson_interval(int64_t successes, int64_t trials) {
   const double denominator = 1 + z * z / n;
   const double middle = (share + z * z / (2 * n)) / denominator;
   const double half = z * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / denominator;
-  return {middle - half, middle + half};
+  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
 }  // namespace omnigen::data

@@ -44,6 +44,22 @@ TEST(Tokenizer, RefusesInvalidUtf8) {
   EXPECT_THROW(small_tokenizer().encode("a\xff"), util::DataError);
 }
 
+// Ids of the library `tokenizers` 0.22.2 for the same file.
+TEST(Tokenizer, EncodesWithTheQuickstartsFileAsTheLibraryDoes) {
+  const Tokenizer tokenizer(OMNIGEN_SOURCE_DIR "/config/quickstart/model/tokenizer/tokenizer.json");
+  EXPECT_THAT(tokenizer.encode("on a light blue background, a big green star at the lower left"),
+              ElementsAre(1, 403, 354, 473, 437, 495, 354, 467, 487, 445, 438, 358, 515, 414));
+  EXPECT_THAT(tokenizer.encode("a blicket"), ElementsAre(1, 354, 424, 331, 325, 333, 327, 342));
+  EXPECT_THAT(tokenizer.encode("<|user|>\nGenerate an image according to the following "
+                               "instructions\nan orange circle over brown<|end|>\n"
+                               "<|assistant|>\n<|diffusion|>"),
+              ElementsAre(1, 549, 353, 13, 379, 390, 378, 400, 398, 377, 358, 397, 401, 13, 435,
+                          508, 449, 500, 476, 546, 353, 13, 540, 587));
+  EXPECT_THAT(tokenizer.encode("Zürich – 東京"),
+              ElementsAre(1, 353, 316, 198, 191, 340, 331, 325, 330, 353, 229, 131, 150, 353, 233,
+                          160, 180, 231, 189, 175));
+}
+
 TEST(Tokenizer, LooksUpTokens) {
   const auto tokenizer = small_tokenizer();
   EXPECT_EQ(tokenizer.token_id("<xy>"), 501);

@@ -13,7 +13,8 @@ import shutil
 
 from tokenizers import Tokenizer, models, normalizers, trainers
 
-TEMPLATE = "<|user|>\n{}<|end|>\n<|assistant|>\n<|diffusion|>"
+INSTRUCTION = "Generate an image according to the following instructions"  # before every prompt, in words of its own
+TEMPLATE = "<|user|>\n" + INSTRUCTION + "\n{}<|end|>\n<|assistant|>\n<|diffusion|>"
 
 
 def main():
@@ -25,6 +26,7 @@ def main():
     options = parser.parse_args()
     like = json.loads((options.like / "tokenizer.json").read_text())
     lines = options.text.read_text().splitlines()
+    lines += [INSTRUCTION] * len(lines)
 
     base = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
     trained = Tokenizer(models.BPE())
