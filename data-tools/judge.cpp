@@ -24,7 +24,7 @@ struct Group {
   int64_t step = 0;
   std::string weights;
   std::string thing;
-  auto operator<=>(const Group&) const = default;
+  auto operator<=>(const Group&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 };
 
 struct Count {
@@ -95,8 +95,8 @@ void print(const std::map<Group, Count>& counts) {
   fmt::print("{:>6}  {:<6} {:<8} {:>8}  {:>6} {:>6} {:>6}  {:>7}  {}\n", "step", "weights", "asked",
              "pictures", "colour", "shape", "half", "all", "95 % interval");
   for (const auto& [group, count] : counts) {
-    const auto percent = [&](int64_t number) {
-      return 100.0 * static_cast<double>(number) / static_cast<double>(count.pictures);
+    const auto percent = [all = count.pictures](int64_t number) {
+      return 100.0 * static_cast<double>(number) / static_cast<double>(all);
     };
     const data::Interval interval = data::wilson_interval(count.whole, count.pictures);
     fmt::print(
