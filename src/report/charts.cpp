@@ -123,12 +123,12 @@ Json loss_chart(const RunRecords& records) {
     result["lines"].push_back(
         line("regularisation, average", "line", kGreen, every_nth(smoothed(prior))));
   }
-  const auto expected = records.run.value("expected_loss", nlohmann::json::object());
-  if (expected.contains("zero_predictor")) {
+  if (const auto zero = records.expected_loss("zero_predictor")) {
+    result["lines"].push_back(line("knows nothing", "dashed", kGrey, level(*zero, curve.steps)));
+  }
+  if (const auto spectrum = records.expected_loss("spectrum_only")) {
     result["lines"].push_back(
-        line("knows nothing", "dashed", kGrey, level(expected.at("zero_predictor"), curve.steps)));
-    result["lines"].push_back(line("knows the spectrum only", "dashed", kPurple,
-                                   level(expected.at("spectrum_only"), curve.steps)));
+        line("knows the spectrum only", "dashed", kPurple, level(*spectrum, curve.steps)));
   }
   return result;
 }
@@ -184,11 +184,10 @@ Json training_by_time(const MetricsFile& metrics) {
   Values sums(kTimeBins, 0.0);
   Values counts(kTimeBins, 0.0);
   for (size_t i = rows.steps.size() - rows.steps.size() / 4; i < rows.steps.size(); ++i) {
-    const Values& row = rows.values[i];
-    for (size_t k = 0; k + 2 < row.size(); k += 3) {
-      const auto bin = static_cast<size_t>(std::clamp(row[k], 0.0, kTimeBins - 1.0));
-      counts[bin] += row[k + 1];
-      sums[bin] += row[k + 1] * row[k + 2];
+    for (const TimeBin& found : time_bins(rows.values[i])) {
+      const auto bin = static_cast<size_t>(std::clamp(found.index, 0.0, kTimeBins - 1.0));
+      counts[bin] += found.samples;
+      sums[bin] += found.samples * found.mean;
     }
   }
   Json points = Json::array();
@@ -209,14 +208,11 @@ Json by_time_chart(const RunRecords& records, const std::string& id, const ListS
       result["lines"].push_back(
           line("untouched model", "line", kGrey, by_time(series.untouched_by_time)));
     }
-    const auto best =
-        std::min_element(series.points.begin(), series.points.end(),
-                         [](const auto& a, const auto& b) { return a.loss < b.loss; });
-    const auto found = std::find(rows.steps.begin(), rows.steps.end(), best->step);
-    if (best->step != rows.steps.back() && found != rows.steps.end()) {
-      const auto& losses = rows.values[static_cast<size_t>(found - rows.steps.begin())];
+    const int64_t best = series.best().step;
+    const Values* losses = rows.at_step(best);
+    if (best != rows.steps.back() && losses != nullptr) {
       result["lines"].push_back(
-          line(fmt::format("best, step {}", best->step), "line", kGreen, by_time(losses)));
+          line(fmt::format("best, step {}", best), "line", kGreen, by_time(*losses)));
     }
     if (series.zero) {
       result["lines"].push_back(
@@ -243,11 +239,9 @@ Json training_only_by_time(const RunRecords& records) {
   Json training = training_by_time(records.metrics);
   if (training.empty()) return result;
   result["lines"].push_back(line("training images", "points", kOrange, std::move(training)));
-  const auto expected = records.run.value("expected_loss", nlohmann::json::object());
-  if (expected.contains("zero_predictor")) {
-    const double zero = expected.at("zero_predictor");
+  if (const auto zero = records.expected_loss("zero_predictor")) {
     result["lines"].push_back(
-        line("knows nothing", "dashed", kPurple, Json::array({point(0, zero), point(1, zero)})));
+        line("knows nothing", "dashed", kPurple, Json::array({point(0, *zero), point(1, *zero)})));
   }
   return result;
 }

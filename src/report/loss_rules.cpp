@@ -57,20 +57,11 @@ Values blocks_at(const TrainingLoss& training, int64_t step) {
   return blocks_of(training.values, end - std::min(end, length), length);
 }
 
-double mean_of(const Values& values) {
-  return mean_interval(values, kConfidence).mean;
-}
-
 // By how much the last evaluation is below the untouched model's loss.
 std::optional<Interval> improvement(const EvalSeries& series, const EvalSeries::Point& point) {
   auto paired = paired_interval(series.untouched_items, point.items, kConfidence);
   if (!paired && point.improvement) paired = Interval{*point.improvement, point.interval};
   return paired;
-}
-
-const EvalSeries::Point& best_of(const EvalSeries& series) {
-  return *std::min_element(series.points.begin(), series.points.end(),
-                           [](const auto& a, const auto& b) { return a.loss < b.loss; });
 }
 
 std::string of_set(const EvalSeries& series) {
@@ -245,9 +236,9 @@ TrainingLoss training_loss(const RunRecords& records) {
   for (size_t i = 0; i < by_time.steps.size(); ++i) {
     double sum = 0.0;
     double count = 0.0;
-    for (size_t k = 0; k + 2 < by_time.values[i].size(); k += 3) {
-      count += by_time.values[i][k + 1];
-      sum += by_time.values[i][k + 1] * by_time.values[i][k + 2];
+    for (const TimeBin& bin : time_bins(by_time.values[i])) {
+      count += bin.samples;
+      sum += bin.samples * bin.mean;
     }
     if (count > 0) add(by_time.steps[i], sum / count);
   }
@@ -255,8 +246,7 @@ TrainingLoss training_loss(const RunRecords& records) {
   for (size_t i = 0; i < losses.steps.size() && by_time.empty(); ++i) {
     add(losses.steps[i], losses.values[i]);
   }
-  const auto expected = records.run.value("expected_loss", nlohmann::json::object());
-  if (expected.contains("zero_predictor")) training.zero = expected.at("zero_predictor");
+  training.zero = records.expected_loss("zero_predictor");
   const auto limit = number_in(records.config, "max_grad_norm");
   for (const char* name : {"grad_norm", "grad_absmax"}) {
     const Series& sizes = records.metrics.at(name);
@@ -292,7 +282,7 @@ std::optional<Finding> find_overfit(const TrainingLoss& training, const EvalSeri
   if (worse && memorises(training, evaluation)) {
     return memorised_from_the_start(training, evaluation, *worse);
   }
-  const EvalSeries::Point& best = best_of(evaluation);
+  const EvalSeries::Point& best = evaluation.best();
   const EvalSeries::Point& last = evaluation.points.back();
   if (best.step == last.step) return std::nullopt;
   const Rise rise = rise_since(evaluation, best);

@@ -51,16 +51,16 @@ void add_row(const Json& row, int64_t* last_step, MetricsFile* metrics) {
   if (step > 0) *last_step = step;
   for (const auto& [name, value] : row.items()) {
     if (name == "step") continue;
-    if (step <= 0) {
-      std::vector<double> numbers;
-      flatten(value, &numbers);
-      metrics->untouched[name] = std::move(numbers);
-    } else if (value.is_array()) {
-      std::vector<double> numbers;
-      flatten(value, &numbers);
+    if (step > 0 && !value.is_array()) {
+      put(step, number_of(value), &metrics->series[name]);
+      continue;
+    }
+    std::vector<double> numbers;
+    flatten(value, &numbers);
+    if (step > 0) {
       put(step, std::move(numbers), &metrics->lists[name]);
     } else {
-      put(step, number_of(value), &metrics->series[name]);
+      metrics->untouched[name] = std::move(numbers);
     }
   }
 }
@@ -77,6 +77,12 @@ const ListSeries& MetricsFile::list(const std::string& name) const {
   static const ListSeries kNone;
   const auto found = lists.find(name);
   return found == lists.end() ? kNone : found->second;
+}
+
+std::vector<TimeBin> time_bins(const std::vector<double>& row) {
+  std::vector<TimeBin> bins;
+  for (size_t k = 0; k + 2 < row.size(); k += 3) bins.push_back({row[k], row[k + 1], row[k + 2]});
+  return bins;
 }
 
 MetricsFile read_metrics(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 // speak of the untouched model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -20,10 +21,24 @@ struct SeriesOf {
   std::vector<Value> values;
 
   [[nodiscard]] bool empty() const { return steps.empty(); }
+  // Null where the step has none.
+  [[nodiscard]] const Value* at_step(int64_t step) const {
+    const auto found = std::lower_bound(steps.begin(), steps.end(), step);
+    if (found == steps.end() || *found != step) return nullptr;
+    return &values[static_cast<size_t>(found - steps.begin())];
+  }
 };
 using Series = SeriesOf<double>;  // infinity: recorded as not finite
 // Lists of numbers; of lists, their numbers one after another.
 using ListSeries = SeriesOf<std::vector<double>>;
+
+// A row of `train_loss_by_t`: the losses of a step's samples by noise level.
+struct TimeBin {
+  double index = 0.0;
+  double samples = 0.0;
+  double mean = 0.0;
+};
+std::vector<TimeBin> time_bins(const std::vector<double>& row);
 
 struct MetricsFile {
   std::map<std::string, Series> series;

@@ -57,16 +57,13 @@ AnyJson read_json(const fs::path& file, std::vector<std::string>* unreadable) {
 }
 
 std::optional<double> value_at(const Series& series, int64_t step) {
-  const auto found = std::lower_bound(series.steps.begin(), series.steps.end(), step);
-  if (found == series.steps.end() || *found != step) return std::nullopt;
-  const double value = series.values[static_cast<size_t>(found - series.steps.begin())];
-  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+  const double* value = series.at_step(step);
+  return value != nullptr && std::isfinite(*value) ? std::optional(*value) : std::nullopt;
 }
 
 std::vector<double> list_at(const ListSeries& series, int64_t step) {
-  const auto found = std::lower_bound(series.steps.begin(), series.steps.end(), step);
-  if (found == series.steps.end() || *found != step) return {};
-  return series.values[static_cast<size_t>(found - series.steps.begin())];
+  const std::vector<double>* list = series.at_step(step);
+  return list == nullptr ? std::vector<double>() : *list;
 }
 
 std::vector<double> of_untouched(const MetricsFile& metrics, const std::string& name) {
@@ -127,6 +124,16 @@ EvalSeries eval_series(const std::string& id, const MetricsFile& metrics) {
 }
 
 }  // namespace
+
+const EvalSeries::Point& EvalSeries::best() const {
+  return *std::min_element(points.begin(), points.end(),
+                           [](const auto& a, const auto& b) { return a.loss < b.loss; });
+}
+
+std::optional<double> RunRecords::expected_loss(const std::string& of) const {
+  const Json expected = run.value("expected_loss", Json::object());
+  return expected.contains(of) ? std::optional(expected.at(of).get<double>()) : std::nullopt;
+}
 
 std::optional<double> number_in(const nlohmann::ordered_json& json, const std::string& key) {
   const auto found = json.find(key);

@@ -30,6 +30,9 @@ struct EvalSeries {
   std::vector<double> untouched_items;
   std::vector<double> untouched_by_time;
   std::optional<double> zero;  // loss of a model that predicts nothing
+
+  // Of the lowest loss; at least one point.
+  [[nodiscard]] const Point& best() const;
 };
 
 struct RunRecords {
@@ -43,6 +46,8 @@ struct RunRecords {
   std::vector<EvalSeries> evaluations;
   std::vector<std::string> unreadable;  // files that are there and could not be read
 
+  // "zero_predictor" or "spectrum_only", on the training images.
+  [[nodiscard]] std::optional<double> expected_loss(const std::string& of) const;
   [[nodiscard]] bool complete() const { return state.value("state", "") == "complete"; }
 };
 

@@ -4,34 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "util/student_t.h"
-
 namespace omnigen::report {
-namespace {
-
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-// Of the mean: s²/n.
-double variance_of_mean(const std::vector<double>& values) {
-  const double mean = mean_of(values);
-  double squares = 0.0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  const auto n = static_cast<double>(values.size());
-  return squares / (n - 1) / n;
-}
-
-}  // namespace
-
-Interval mean_interval(const std::vector<double>& items, double confidence) {
-  Interval interval{mean_of(items), std::nullopt};
-  if (items.size() < 2) return interval;
-  interval.half_width = util::student_t_quantile(confidence, std::ssize(items) - 1) *
-                        std::sqrt(variance_of_mean(items));
-  return interval;
-}
-
 std::optional<Interval> paired_interval(const std::vector<double>& base,
                                         const std::vector<double>& other, double confidence) {
   if (base.empty() || base.size() != other.size()) return std::nullopt;
@@ -42,8 +15,8 @@ std::optional<Interval> paired_interval(const std::vector<double>& base,
 
 Interval independent_interval(const std::vector<double>& base, const std::vector<double>& other,
                               double confidence) {
-  const double a = variance_of_mean(base);
-  const double b = variance_of_mean(other);
+  const double a = util::variance_of_mean(base);
+  const double b = util::variance_of_mean(other);
   Interval interval{mean_of(other) - mean_of(base), 0.0};
   if (a + b <= 0.0) return interval;
   const double degrees = (a + b) * (a + b) /

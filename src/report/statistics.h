@@ -5,18 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "util/student_t.h"
+
 namespace omnigen::report {
 
-struct Interval {
-  double mean = 0.0;
-  std::optional<double> half_width;  // nothing where there is one item
+using Interval = util::MeanInterval;
+using util::mean_interval;
+using util::mean_of;
 
-  [[nodiscard]] bool above(double value) const { return half_width && mean - *half_width > value; }
-  [[nodiscard]] bool below(double value) const { return half_width && mean + *half_width < value; }
-};
-
-// mean ± t(n − 1)·s/√n. At least one item.
-Interval mean_interval(const std::vector<double>& items, double confidence);
 // Of base_i − other_i. Nothing where the items are not pairs or there are none.
 std::optional<Interval> paired_interval(const std::vector<double>& base,
                                         const std::vector<double>& other, double confidence);

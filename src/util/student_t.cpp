@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <string>
 
 #include "util/error.h"
@@ -39,6 +40,26 @@ double student_t_quantile(double probability, int64_t degrees) {
     (probability_below(middle, degrees) < probability ? low : high) = middle;
   }
   return (low + high) / 2;
+}
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double variance_of_mean(const std::vector<double>& values) {
+  const double mean = mean_of(values);
+  double squares = 0.0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const auto n = static_cast<double>(values.size());
+  return squares / (n - 1) / n;
+}
+
+MeanInterval mean_interval(const std::vector<double>& items, double confidence) {
+  MeanInterval interval{mean_of(items), std::nullopt};
+  if (items.size() < 2) return interval;
+  interval.half_width = student_t_quantile(confidence, static_cast<int64_t>(items.size()) - 1) *
+                        std::sqrt(variance_of_mean(items));
+  return interval;
 }
 
 }  // namespace omnigen::util
