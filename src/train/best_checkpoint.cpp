@@ -104,11 +104,12 @@ void BestTracker::saved_in(const std::string& folder) {
   candidate_.reset();
 }
 
-void BestTracker::complete(const std::string& folder) const {
-  if (!best_ || best_->folder != folder) return;
+bool BestTracker::complete(const std::string& folder) const {
+  if (!best_ || best_->folder != folder) return false;
   write_best_checkpoint(output_dir_, *best_);
   util::log::info(
       fmt::format("{} is the best so far: evaluation loss {:.4f}", folder, best_->loss));
+  return true;
 }
 
 }  // namespace omnigen::train

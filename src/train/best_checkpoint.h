@@ -39,8 +39,8 @@ class BestTracker {
   [[nodiscard]] bool pending() const { return candidate_.has_value(); }
   // `folder` will hold it.
   void saved_in(const std::string& folder);
-  // `folder` is complete: if it is the best, the file says so. Rank 0 only.
-  void complete(const std::string& folder) const;
+  // `folder` is complete. Whether it is the best, which the file then says. Rank 0 only.
+  bool complete(const std::string& folder) const;
   // It gets no checkpoint.
   void forget() { candidate_.reset(); }
   [[nodiscard]] const std::optional<BestCheckpoint>& best() const { return best_; }

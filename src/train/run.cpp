@@ -227,9 +227,11 @@ void Run::describe_start(const RunPlan& plan) const {
   const ModelSizes sizes = model_sizes();
   const auto range = loss_range(data_.train);
   log_plan(plan, config_, sizes, group_, range);
-  write_run_facts(config_, facts_of_run({loaded_, plan, data_, sizes, weights_->adapters(), range}),
+  const std::vector<std::string> doubts = data_doubts(loaded_.datasets, data_);
+  write_run_facts(config_,
+                  facts_of_run({loaded_, plan, data_, sizes, weights_->adapters(), range, doubts}),
                   facts_of_machine(plan, group_, hosts_));
-  for (const std::string& doubt : data_doubts(loaded_.datasets, data_)) util::log::warn(doubt);
+  for (const std::string& doubt : doubts) util::log::warn(doubt);
 }
 
 // Where the run stands, for who looks at the folder, from now on to its end or failure.

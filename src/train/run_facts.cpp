@@ -7,7 +7,6 @@
 #include <map>
 
 #include "io/atomic_file.h"
-#include "train/data_doubts.h"
 #include "util/version.h"
 
 namespace omnigen::train {
@@ -112,7 +111,7 @@ Json facts_of_run(const FactSources& sources) {
           {{"name", validate::file_stem(entry.short_name)}, {"text", entry.text}});
     }
   }
-  facts["doubts"] = data_doubts(sources.loaded.datasets, sources.data);
+  facts["doubts"] = sources.doubts;
   return facts;
 }
 

@@ -25,6 +25,7 @@ struct FactSources {
   const ModelSizes& sizes;
   const adapter::AdapterSet* adapters;  // null: the whole model is trained
   const std::optional<LossRange>& range;
+  const std::vector<std::string>& doubts;  // of the data
 };
 
 // What does not depend on the machine: equal at any number of ranks of equal effective batch.

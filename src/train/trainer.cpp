@@ -246,8 +246,7 @@ void Trainer::note_saved(const std::optional<BackgroundSave::Done>& done) {
   name_last_checkpoint(last_checkpoint_);
   if (bar_) bar_->finish();
   util::log::info(fmt::format("saved {} in {:.1f} s", done->folder.string(), done->seconds));
-  best_.complete(last_checkpoint_);
-  store_.remove_superseded_best();
+  if (best_.complete(last_checkpoint_)) store_.remove_superseded_best();
   if (parts_.hooks.saved) parts_.hooks.saved(done->folder, done->kind != CheckpointKind::kOrdinary);
 }
 

@@ -45,8 +45,10 @@ TEST(RunFacts, ARunIsTheSameAtAnyNumberOfRanks) {
   const std::optional<LossRange> range = LossRange{0.9, 1.9, 1.2};
   const RunPlan one = make_plan(data.train, {2, 4, 1}, 10, 0);
   const RunPlan four = make_plan(data.train, {2, 1, 4}, 10, 0);
-  const auto facts = facts_of_run({loaded, one, data, sizes, nullptr, range});
-  EXPECT_EQ(facts.dump(), facts_of_run({loaded, four, data, sizes, nullptr, range}).dump());
+  const std::vector<std::string> doubts = {"two files are alike"};
+  const auto facts = facts_of_run({loaded, one, data, sizes, nullptr, range, doubts});
+  EXPECT_EQ(facts.dump(), facts_of_run({loaded, four, data, sizes, nullptr, range, doubts}).dump());
+  EXPECT_EQ(facts.at("doubts"), doubts);
   EXPECT_EQ(facts.at("effective_batch"), 8);
   EXPECT_EQ(facts.at("data_sets").at(1).at("kind"), "evaluation");
   EXPECT_EQ(facts.at("prompts").at(1).at("text"), "a </script>");
