@@ -114,7 +114,7 @@ at::Tensor LokrFactors::w1() const {
   return shape_.low_rank_w1 ? at::mm(factor("lokr_w1_a"), factor("lokr_w1_b")) : factor("lokr_w1");
 }
 
-std::vector<at::Tensor> LokrFactors::factor_values() const {
+std::vector<at::Tensor> LokrFactors::leaves() const {
   std::vector<at::Tensor> values;
   for (const auto& [name, value] : factors()) values.push_back(value);
   return values;

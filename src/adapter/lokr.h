@@ -53,7 +53,7 @@ class LokrFactors : public LayerAdapter, public nn::ExplicitAdapter {
   at::Tensor add_to(const at::Tensor& base_out, const at::Tensor& x) override;
 
   [[nodiscard]] bool is_explicit() const override { return true; }
-  [[nodiscard]] std::vector<at::Tensor> leaves() const override { return factor_values(); }
+  [[nodiscard]] std::vector<at::Tensor> leaves() const override;
   at::Tensor add_into(const at::Tensor& out, const at::Tensor& x) const override;
   [[nodiscard]] std::vector<at::Tensor> backward(const at::Tensor& grad_out, const at::Tensor& x,
                                                  const at::Tensor& kept,
@@ -72,7 +72,6 @@ class LokrFactors : public LayerAdapter, public nn::ExplicitAdapter {
   [[nodiscard]] at::Tensor w1() const;
   // Of add_kron_linear().
   [[nodiscard]] KronFactors kron_factors() const;
-  [[nodiscard]] std::vector<at::Tensor> factor_values() const;
 
   LokrShape shape_;
 };

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "adapter/kron_linear.h"
 #include "util/error.h"
 
 namespace omnigen::adapter {
@@ -73,18 +72,20 @@ at::Tensor LoraFactors::dropped(const at::Tensor& x) const {
   return x.mul(kept).mul(1.0 / keep);
 }
 
+// The scale goes into A while that is float32: as a number of x's dtype it would be off by up to
+// half a step everywhere.
+KronFactors LoraFactors::kron_factors() const {
+  return {one_, factor(kLoraA).mul(multiplier() * shape_.scale), factor(kLoraB)};
+}
+
 at::Tensor LoraFactors::add_to(const at::Tensor& base_out, const at::Tensor& x) {
   if (multiplier() == 0.0) return base_out;
-  // The scale goes into A while that is float32: as a number of x's dtype it would be off by up to
-  // half a step everywhere.
-  const at::Tensor scaled_a = factor(kLoraA).mul(multiplier() * shape_.scale);
-  return add_kron_linear(base_out, dropped(x), {one_, scaled_a, factor(kLoraB)}, 1.0);
+  return add_kron_linear(base_out, dropped(x), kron_factors(), 1.0);
 }
 
 at::Tensor LoraFactors::add_into(const at::Tensor& out, const at::Tensor& x) const {
   if (multiplier() == 0.0) return {};
-  const at::Tensor scaled_a = factor(kLoraA).mul(multiplier() * shape_.scale);
-  KronPass pass{x, {}, {one_, scaled_a, factor(kLoraB)}, 1.0};
+  KronPass pass{x, {}, kron_factors(), 1.0};
   kron_forward(out, pass);
   return pass.projected;
 }
@@ -93,12 +94,11 @@ std::vector<at::Tensor> LoraFactors::backward(const at::Tensor& grad_out, const 
                                               const at::Tensor& kept,
                                               const at::Tensor& grad_x) const {
   if (multiplier() == 0.0) return std::vector<at::Tensor>(2);
-  const double strength = multiplier() * shape_.scale;
-  const KronPass pass{x, kept, {one_, factor(kLoraA).mul(strength), factor(kLoraB)}, 1.0};
+  const KronPass pass{x, kept, kron_factors(), 1.0};
   const KronFactors found = kron_backward(pass, grad_out, {/*w1=*/false},
                                           grad_x.defined() ? GradX::kAdd : GradX::kUnwanted, grad_x)
                                 .factors;
-  return {found.before_PD.mul(strength), found.after_BP};
+  return {found.before_PD.mul(multiplier() * shape_.scale), found.after_BP};
 }
 
 at::Tensor LoraFactors::delta_weight() const {

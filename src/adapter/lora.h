@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "adapter/kron_linear.h"
 #include "adapter/layer_adapter.h"
 #include "nn/explicit_linear.h"
 
@@ -64,6 +65,8 @@ class LoraFactors : public LayerAdapter, public nn::ExplicitAdapter {
   [[nodiscard]] at::Tensor delta_weight() const override;
 
  private:
+  // Of add_kron_linear().
+  [[nodiscard]] KronFactors kron_factors() const;
   [[nodiscard]] double rank() const { return static_cast<double>(shape_.rank); }
   [[nodiscard]] at::Tensor dropped(const at::Tensor& x) const;
 

@@ -40,7 +40,19 @@ struct BlockCall : torch::CustomClassHolder {
   nn::RotaryAngles query_angles;
   std::vector<nn::RowRange> query_rows;
   bool recompute;
+  nn::AttentionPlanPtr plan;  // of the first forward pass
 };
+
+// Adds the rows that asked to where they came from.
+void add_rows(const at::Tensor& into_PD, const at::Tensor& rows_QD,
+              const std::vector<nn::RowRange>& ranges) {
+  int64_t row = 0;
+  for (const nn::RowRange& range : ranges) {
+    const int64_t count = range.end - range.begin;
+    into_PD.narrow(0, range.begin, count).add_(rows_QD.narrow(0, row, count));
+    row += count;
+  }
+}
 
 // What the backward pass reads. The inputs of linear layers that can be had from these by one
 // cheap pass (the norms' results, the MLP's activation) are formed again, and only for adapters.
@@ -68,7 +80,7 @@ using LeafGradients = std::array<variable_list, kNumLayers>;
 
 class BlockPass {
  public:
-  explicit BlockPass(const BlockCall& call) : call_(call), layers_(layers_of(call.block)) {}
+  explicit BlockPass(BlockCall& call) : call_(call), layers_(layers_of(call.block)) {}
 
   // From the first norm's result on.
   Stream forward(Kept& kept) const {
@@ -84,8 +96,8 @@ class BlockPass {
     const at::Tensor q = linear(kToQ, normed, kept);
     nn::rotate_half_in_place(q, call_.query_angles, nn::Turn::kForth);
     kept.attention = {q, k, v, {}, {}};
-    const nn::AttentionPlanPtr plan = plan_of(kept);
-    const at::Tensor attended = nn::attention_forward(*plan, kept.attention, /*keep=*/true);
+    if (!call_.plan) call_.plan = nn::plan_attention(call_.spans, q, call_.block.num_heads);
+    const at::Tensor attended = nn::attention_forward(*call_.plan, kept.attention, /*keep=*/true);
     if (nn::has_adapter(*layers_[kToOut])) kept.attended_QD = attended;
     const at::Tensor mixed = linear(kToOut, attended, kept);
     kept.second = nn::rms_norm_forward(stream, mixed, call_.block.post_attention_layernorm,
@@ -103,7 +115,7 @@ class BlockPass {
     leaves[kToOut] = layer_backward(kToOut, {kept.attended_QD, kept.of_adapter[kToOut]}, grad_sum,
                                     &grad_attended);
     const nn::AttentionGradients found =
-        nn::attention_backward(*plan_of(kept), kept.attention, grad_attended);
+        nn::attention_backward(*call_.plan, kept.attention, grad_attended);
     nn::rotate_half_in_place(found.q_QD, call_.query_angles, nn::Turn::kBack);
     nn::rotate_half_in_place(found.k_PD, call_.key_angles, nn::Turn::kBack);
     const at::Tensor grad_normed = through_projections(kept, found, input_wanted, leaves);
@@ -128,9 +140,6 @@ class BlockPass {
   variable_list layer_backward(Layer layer, const nn::LinearInput& input,
                                const at::Tensor& grad_out, at::Tensor* grad_x) const {
     return nn::explicit_backward(*layers_[layer], input, grad_out, grad_x);
-  }
-  nn::AttentionPlanPtr plan_of(const Kept& kept) const {
-    return nn::plan_attention(call_.spans, kept.attention.q_QD, call_.block.num_heads);
   }
 
   // The gradient of the stream behind the attention.
@@ -173,12 +182,7 @@ class BlockPass {
     leaves[kToQ] = layer_backward(kToQ, {asking, kept.of_adapter[kToQ]}, grad.q_QD,
                                   input_wanted ? &of_queries : nullptr);
     if (!input_wanted) return {};
-    int64_t row = 0;
-    for (const nn::RowRange& range : call_.query_rows) {
-      const int64_t count = range.end - range.begin;
-      of_keys.narrow(0, range.begin, count).add_(of_queries.narrow(0, row, count));
-      row += count;
-    }
+    add_rows(of_keys, of_queries, call_.query_rows);
     return of_keys;
   }
 
@@ -190,16 +194,11 @@ class BlockPass {
   at::Tensor on_every_row(const at::Tensor& grad_QD, const at::Tensor& like_PD) const {
     if (call_.query_rows.empty()) return grad_QD;
     at::Tensor all = at::zeros_like(like_PD);
-    int64_t row = 0;
-    for (const nn::RowRange& range : call_.query_rows) {
-      const int64_t count = range.end - range.begin;
-      all.narrow(0, range.begin, count).copy_(grad_QD.narrow(0, row, count));
-      row += count;
-    }
+    add_rows(all, grad_QD, call_.query_rows);
     return all;
   }
 
-  const BlockCall& call_;
+  BlockCall& call_;
   std::array<const nn::Linear*, kNumLayers> layers_;
 };
 

@@ -325,7 +325,7 @@ at::Tensor attention(const at::Tensor& q_QD, const at::Tensor& k_PD, const at::T
       q_QD.scalar_type() != v_PD.scalar_type()) {
     return attention_reference(q_QD, k_PD, v_PD, spans, num_heads);
   }
-  const std::shared_ptr<const Plan> plan = make_plan(spans, q_QD.size(0), q_QD.size(1), num_heads);
+  const std::shared_ptr<const Plan> plan = plan_attention(spans, q_QD, num_heads);
   const bool recorded = at::GradMode::is_enabled() &&
                         (q_QD.requires_grad() || k_PD.requires_grad() || v_PD.requires_grad());
   return PackedAttention::apply(q_QD, k_PD, v_PD, plan, recorded);
