@@ -2,26 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "adapter/multiplier_scope.h"
 #include "data/image_encode.h"
 #include "util/log.h"
 #include "validate/latent_image.h"
 
 namespace omnigen::validate {
 
-ImageRenderer::ImageRenderer(const ValidateOptions& options, const RenderModels& models,
-                             WeightsKind kind, int64_t step)
-    : options_(options), models_(models), kind_(kind), step_(step) {
-  if (models_.adapters != nullptr) multiplier_before_ = models_.adapters->multiplier();
-}
-
-ImageRenderer::~ImageRenderer() {
-  if (models_.adapters != nullptr) models_.adapters->set_multiplier(multiplier_before_);
-}
-
 std::string ImageRenderer::render(const RenderItem& item, const Report& report) {
-  if (models_.adapters != nullptr) {
-    models_.adapters->set_multiplier(adapter_strength(options_, item, kind_));
-  }
+  const adapter::MultiplierScope strength(models_.adapters,
+                                          adapter_strength(options_, item, kind_));
   try {
     return render_once(item, report);
   } catch (const c10::OutOfMemoryError&) {

@@ -18,16 +18,13 @@ struct RenderModels {
   adapter::AdapterSet* adapters = nullptr;  // null where the whole model is trained
 };
 
-// While it lives the adapters have the strength of the image being rendered.
 class ImageRenderer {
  public:
   using Report = std::function<void(const std::string&)>;
 
   ImageRenderer(const ValidateOptions& options, const RenderModels& models, WeightsKind kind,
-                int64_t step);
-  ~ImageRenderer();
-  ImageRenderer(const ImageRenderer&) = delete;
-  ImageRenderer& operator=(const ImageRenderer&) = delete;
+                int64_t step)
+      : options_(options), models_(models), kind_(kind), step_(step) {}
 
   // Once more with VAE tiling when the device's memory did not suffice.
   // Errors: whatever the models throw.
@@ -40,7 +37,6 @@ class ImageRenderer {
   RenderModels models_;
   WeightsKind kind_;
   int64_t step_;
-  double multiplier_before_ = 1.0;
 };
 
 }  // namespace omnigen::validate
