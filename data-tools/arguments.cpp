@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -14,6 +15,16 @@ namespace omnigen::tools {
 std::string ParsedArguments::option(const std::string& name, const std::string& fallback) const {
   const auto found = options.find(name);
   return found == options.end() ? fallback : found->second;
+}
+
+std::string ParsedArguments::choice(const std::string& name, const std::string& fallback,
+                                    const std::vector<std::string>& names) const {
+  const std::string given = option(name, fallback);
+  if (std::find(names.begin(), names.end(), given) != names.end()) return given;
+  const std::string nearest = config::nearest(given, names);
+  throw util::ConfigError(
+      fmt::format("--{} \"{}\": expected one of {}{}", name, given, fmt::join(names, ", "),
+                  nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
 }
 
 int64_t ParsedArguments::number(const std::string& name, int64_t fallback, int64_t least) const {

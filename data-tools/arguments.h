@@ -16,6 +16,9 @@ struct ParsedArguments {
   std::map<std::string, std::string> options;  // without the dashes
 
   [[nodiscard]] std::string option(const std::string& name, const std::string& fallback) const;
+  // One of `names`. Errors: ConfigError with the nearest of them.
+  [[nodiscard]] std::string choice(const std::string& name, const std::string& fallback,
+                                   const std::vector<std::string>& names) const;
   // A whole number. Errors: ConfigError if it is none or less than `least`.
   [[nodiscard]] int64_t number(const std::string& name, int64_t fallback, int64_t least) const;
 };

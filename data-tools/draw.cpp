@@ -7,7 +7,6 @@
 
 #include "arguments.h"
 #include "config/json_text.h"
-#include "config/text.h"
 #include "data/image_encode.h"
 #include "data/shape_scene.h"
 #include "io/atomic_file.h"
@@ -29,14 +28,12 @@ constexpr std::array kSets = {SetName{"shapes", data::SceneKind::kShapes},
                               SetName{"held-out", data::SceneKind::kHeldOutShapes},
                               SetName{"blickets", data::SceneKind::kBlickets}};
 
-const SetName& set_of(const std::string& name) {
-  const auto* found = std::find_if(kSets.begin(), kSets.end(),
-                                   [&](const SetName& set) { return name == set.name; });
-  if (found != kSets.end()) return *found;
-  const std::string near = config::nearest(name, {"shapes", "held-out", "blickets"});
-  throw util::ConfigError(
-      fmt::format("--set \"{}\": expected shapes, held-out or blickets{}", name,
-                  near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+const SetName& set_of(const ParsedArguments& parsed) {
+  std::vector<std::string> names;
+  for (const SetName& set : kSets) names.emplace_back(set.name);
+  const std::string name = parsed.choice("set", names.front(), names);
+  return *std::find_if(kSets.begin(), kSets.end(),
+                       [&](const SetName& set) { return name == set.name; });
 }
 
 struct Drawing {
@@ -103,7 +100,7 @@ int run_draw(comm::Job& job, const Arguments& arguments) {
   const ParsedArguments parsed =
       parse_arguments(arguments, {"output", "prompts", "set", "count", "side", "seed"}, 0, 0);
   if (job.rank() != 0) return util::kExitDone;
-  const SetName& set = set_of(parsed.option("set", "shapes"));
+  const SetName& set = set_of(parsed);
   const int64_t count = parsed.number("count", 100, 1);
   const int64_t side = parsed.number("side", 128, 32);
   const auto seed = static_cast<uint64_t>(parsed.number("seed", 42, 0));

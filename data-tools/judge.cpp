@@ -35,25 +35,28 @@ struct Count {
   int64_t whole = 0;
 };
 
+using TextChunks = std::map<std::string, std::string>;
+
+std::string text_at(const TextChunks& text, const char* key, const std::string& fallback) {
+  const auto found = text.find(key);
+  return found == text.end() ? fallback : found->second;
+}
+
 // The caption: in the picture's own text (a run's images), or in a file beside it.
-std::string caption_of(const fs::path& path, const std::map<std::string, std::string>& text) {
-  if (const auto prompt = text.find("prompt"); prompt != text.end()) return prompt->second;
+std::string caption_of(const fs::path& path, const TextChunks& text) {
+  if (text.contains("prompt")) return text.at("prompt");
   const fs::path beside = fs::path(path).replace_extension(".txt");
   return fs::exists(beside) ? io::read_file(beside) : "";
 }
 
-Group group_of(const std::map<std::string, std::string>& text, const data::Asked& asked) {
-  const auto value = [&](const char* key, const char* fallback) {
-    const auto found = text.find(key);
-    return found == text.end() ? std::string(fallback) : found->second;
-  };
-  return {std::stoll(value("global_step", "0")), value("weights", "drawn"),
+Group group_of(const TextChunks& text, const data::Asked& asked) {
+  return {std::stoll(text_at(text, "global_step", "0")), text_at(text, "weights", "drawn"),
           asked.figure.empty() ? "shapes" : std::string(asked.figure)};
 }
 
 void add(const fs::path& path, std::map<Group, Count>& counts, int64_t& num_other) {
   const std::string bytes = data::read_image_file(path);
-  const std::map<std::string, std::string> text = data::read_png_text(bytes);
+  const TextChunks text = data::read_png_text(bytes);
   const std::optional<data::Asked> asked = data::asked_for(caption_of(path, text));
   if (!asked) {
     ++num_other;

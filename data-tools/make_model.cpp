@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "arguments.h"
-#include "config/text.h"
 #include "io/atomic_file.h"
 #include "model/model_writer.h"
 #include "tokenizer/tokenizer.h"
@@ -71,17 +70,7 @@ model::RandomModel model_of(const std::string& size) {
   if (size == "small") {
     return random_model(transformer_of(768, 12, 2048, 8), vae_of({32, 64, 128, 128}, 16));
   }
-  if (size == "omnigen-v1") return random_model(model::TransformerConfig::omnigen_v1(), {});
-  const std::string nearest = config::nearest(size, kSizes);
-  throw util::ConfigError(
-      fmt::format("--size \"{}\": expected one of {}{}", size, fmt::join(kSizes, ", "),
-                  nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
-}
-
-at::ScalarType dtype_of(const std::string& name) {
-  if (name == "bf16") return at::kBFloat16;
-  if (name == "fp32") return at::kFloat;
-  throw util::ConfigError(fmt::format("--dtype \"{}\": expected bf16 or fp32", name));
+  return random_model(model::TransformerConfig::omnigen_v1(), {});
 }
 
 // The tokenizer of the quickstart: in the work tree that this program was built in, or the one it
@@ -135,17 +124,15 @@ int run_make_model(comm::Job& job, const Arguments& arguments) {
                     "--output",
                     fs::absolute(output).string()));
   }
-  const std::string size = parsed.option("size", "quickstart");
+  const std::string size = parsed.choice("size", "quickstart", kSizes);
   model::RandomModel model = model_of(size);
   model.seed = static_cast<uint64_t>(parsed.number("seed", 42, 0));
-  const std::string scheme = parsed.option("scheme", "plausible");
-  if (scheme != "plausible" && scheme != "scratch") {
-    throw util::ConfigError(fmt::format("--scheme \"{}\": expected plausible or scratch", scheme));
-  }
+  const std::string dtype = parsed.choice("dtype", "bf16", {"bf16", "fp32"});
+  const std::string scheme = parsed.choice("scheme", "plausible", {"plausible", "scratch"});
   model.scheme =
       scheme == "scratch" ? model::RandomScheme::kScratch : model::RandomScheme::kPlausible;
   const fs::path tokenizer = find_tokenizer(parsed.option("tokenizer", ""));
-  model.transformer_files.dtype = dtype_of(parsed.option("dtype", "bf16"));
+  model.transformer_files.dtype = dtype == "bf16" ? at::kBFloat16 : at::kFloat;
   std::unique_ptr<util::Progress> progress;
   model.transformer_files.progress = [&](int64_t done, int64_t total) {
     if (!progress) {
@@ -165,7 +152,7 @@ int run_make_model(comm::Job& job, const Arguments& arguments) {
   progress.reset();
   util::log::info(fmt::format("model of size {} in {}: hidden {}, {} layers, random weights, {}",
                               size, fs::absolute(output).string(), model.transformer.hidden_size,
-                              model.transformer.num_layers, parsed.option("dtype", "bf16")));
+                              model.transformer.num_layers, dtype));
   return util::kExitDone;
 }
 

@@ -60,12 +60,13 @@ struct PixelSet {
   }
 };
 
-// Intersection over union of the set with a shape of its area and middle.
-double overlap_with(const PixelSet& set, Shape shape, double radius, int64_t height) {
-  const double x = set.mean(false);
-  const double y = set.mean(true);
+// Intersection over union of the set with a shape around the middle (x, y), all in pixels.
+double overlap_with(const PixelSet& set, const ScenePart& part, int64_t height) {
+  const double x = part.x;
+  const double y = part.y;
+  const double radius = part.radius;
   const auto is_inside = [&](int64_t column, int64_t row) {
-    return shape_distance(shape, (static_cast<double>(column) + 0.5 - x) / radius,
+    return shape_distance(part.shape, (static_cast<double>(column) + 0.5 - x) / radius,
                           (static_cast<double>(row) + 0.5 - y) / radius) < 0;
   };
   int64_t in_both = 0;
@@ -94,11 +95,13 @@ Region describe(const PixelSet& set, int colour, int64_t height) {
     return values;
   }();
   Region region{static_cast<size_t>(colour), std::ssize(set.pixels)};
-  region.x = set.mean(false) / static_cast<double>(set.width);
-  region.y = set.mean(true) / static_cast<double>(height);
+  const double x = set.mean(false);
+  const double y = set.mean(true);
+  region.x = x / static_cast<double>(set.width);
+  region.y = y / static_cast<double>(height);
   for (size_t i = 0; i < kShapes.size(); ++i) {
     const double radius = std::sqrt(static_cast<double>(region.area) / areas[i]);
-    const double overlap = overlap_with(set, kShapes[i], radius, height);
+    const double overlap = overlap_with(set, {kShapes[i], 0, x, y, radius}, height);
     if (overlap <= region.overlap) continue;
     region.overlap = overlap;
     region.shape = kShapes[i];
