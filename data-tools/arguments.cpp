@@ -19,7 +19,7 @@ std::string ParsedArguments::option(const std::string& name, const std::string& 
 
 std::string ParsedArguments::choice(const std::string& name, const std::string& fallback,
                                     const std::vector<std::string>& names) const {
-  const std::string given = option(name, fallback);
+  std::string given = option(name, fallback);
   if (std::find(names.begin(), names.end(), given) != names.end()) return given;
   const std::string nearest = config::nearest(given, names);
   throw util::ConfigError(

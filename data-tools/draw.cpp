@@ -1,6 +1,7 @@
 // omnigen-cache draw: a captioned set of drawn shapes, or prompts for a model that has learnt them.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <unordered_set>
@@ -26,11 +27,13 @@ struct SetName {
 };
 constexpr std::array kSets = {SetName{"shapes", data::SceneKind::kShapes},
                               SetName{"held-out", data::SceneKind::kHeldOutShapes},
+                              SetName{"pairs", data::SceneKind::kPairs},
                               SetName{"blickets", data::SceneKind::kBlickets}};
 
 const SetName& set_of(const ParsedArguments& parsed) {
-  std::vector<std::string> names;
-  for (const SetName& set : kSets) names.emplace_back(set.name);
+  std::vector<std::string> names(kSets.size());
+  std::transform(kSets.begin(), kSets.end(), names.begin(),
+                 [](const SetName& set) { return set.name; });
   const std::string name = parsed.choice("set", names.front(), names);
   return *std::find_if(kSets.begin(), kSets.end(),
                        [&](const SetName& set) { return name == set.name; });

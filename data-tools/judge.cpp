@@ -50,8 +50,9 @@ std::string caption_of(const fs::path& path, const TextChunks& text) {
 }
 
 Group group_of(const TextChunks& text, const data::Asked& asked) {
+  const std::string unnamed = asked.parts.size() > 1 ? "pairs" : "shapes";
   return {std::stoll(text_at(text, "global_step", "0")), text_at(text, "weights", "drawn"),
-          asked.figure.empty() ? "shapes" : std::string(asked.figure)};
+          asked.figure.empty() ? unnamed : std::string(asked.figure)};
 }
 
 void add(const fs::path& path, std::map<Group, Count>& counts, int64_t& num_other) {

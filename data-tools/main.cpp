@@ -20,9 +20,8 @@ constexpr std::array kVerbs = {
     Verb{"inspect", "FOLDER [RECORD] [--id ID]", "show a cache, or one record of it", run_inspect},
     Verb{"stats", "FOLDER [--id ID]", "sizes, captions, latents and the loss to expect", run_stats},
     Verb{"draw",
-         "--output DIR | --prompts FILE [--set shapes|held-out|blickets] [--count N] [--side "
-         "PIXELS] "
-         "[--seed N]",
+         "--output DIR | --prompts FILE [--set shapes|held-out|pairs|blickets] [--count N] [--side "
+         "PIXELS] [--seed N]",
          "draw pictures of shapes with captions, or write captions alone as a prompt library",
          run_draw},
     Verb{"judge", "FOLDER",

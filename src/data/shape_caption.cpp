@@ -10,20 +10,24 @@ std::string_view one_of(std::initializer_list<std::string_view> words, util::See
   return words.begin()[stream.below(words.size())];
 }
 
-// "red circle", "small red circle", "blicket".
+std::string_view article(const std::string& words) {
+  return std::string_view("aeiou").find(words.front()) == std::string_view::npos ? "a" : "an";
+}
+
+std::string name_of(const ColouredShape& thing) {
+  return fmt::format("{} {}", kShapeColours[thing.colour].name, shape_name(thing.shape));
+}
+
+// "red circle", "small red circle", "red circle on top of a blue star", "blicket".
 std::string thing_of(const Scene& scene, util::SeedStream& stream) {
-  const std::string thing =
-      scene.figure.empty()
-          ? fmt::format("{} {}", kShapeColours[scene.colour].name, shape_name(scene.shape))
-          : std::string(scene.figure);
+  std::string thing = scene.figure.empty() ? name_of(scene.thing) : std::string(scene.figure);
+  if (scene.on_top) {
+    thing = fmt::format("{} on top of {} {}", name_of(*scene.on_top), article(thing), thing);
+  }
   if (stream.below(4) == 0) return thing;
   const std::string_view size =
       scene.large ? one_of({"large", "big"}, stream) : one_of({"small", "little"}, stream);
   return fmt::format("{} {}", size, thing);
-}
-
-std::string_view article(const std::string& words) {
-  return std::string_view("aeiou").find(words.front()) == std::string_view::npos ? "a" : "an";
 }
 
 std::string place_of(const Scene& scene, util::SeedStream& stream) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace omnigen::data {
 namespace {
@@ -137,8 +138,7 @@ bool is_in_half(double x, const Asked& asked) {
 }
 
 Judgement judge_figure(const std::vector<Region>& regions, const Asked& asked) {
-  const Figure& figure = blicket();
-  const size_t count = figure.parts.size();
+  const size_t count = asked.parts.size();
   if (regions.size() < count) return {};
   const auto region_of = [&](const ScenePart& part) {
     return std::find_if(regions.begin(), regions.begin() + static_cast<std::ptrdiff_t>(count),
@@ -146,7 +146,7 @@ Judgement judge_figure(const std::vector<Region>& regions, const Asked& asked) {
   };
   Judgement result{true, true, true, true};
   double middle = 0.0;
-  for (const ScenePart& part : figure.parts) {
+  for (const ScenePart& part : asked.parts) {
     const auto found = region_of(part);
     if (found == regions.begin() + static_cast<std::ptrdiff_t>(count)) return {};
     if (found->shape != part.shape || found->overlap < kLeastOverlap) result.shape = false;
@@ -154,10 +154,10 @@ Judgement judge_figure(const std::vector<Region>& regions, const Asked& asked) {
   }
   result.half = is_in_half(middle, asked);
   // Places of the parts relative to the first, in units of the figure's radius.
-  const ScenePart& first = figure.parts.front();
+  const ScenePart& first = asked.parts.front();
   const Region& anchor = *region_of(first);
   const double scale = anchor.radius / first.radius;
-  for (const ScenePart& part : figure.parts) {
+  for (const ScenePart& part : asked.parts) {
     const Region& region = *region_of(part);
     const double off = std::hypot((region.x - anchor.x) / scale - (part.x - first.x),
                                   (region.y - anchor.y) / scale - (part.y - first.y));
@@ -167,10 +167,28 @@ Judgement judge_figure(const std::vector<Region>& regions, const Asked& asked) {
   return result;
 }
 
+// Coloured shapes in the order in which a caption names them.
+std::vector<ColouredShape> named_things(std::string_view caption) {
+  std::map<size_t, ColouredShape> things;  // by place
+  for (size_t colour = 0; colour < kShapeColours.size(); ++colour) {
+    for (const Shape shape : kShapes) {
+      const std::string thing =
+          std::string(kShapeColours[colour].name) + " " + std::string(shape_name(shape));
+      const size_t place = caption.find(thing);
+      if (place != std::string_view::npos) things[place] = {shape, colour};
+    }
+  }
+  std::vector<ColouredShape> result;
+  result.reserve(things.size());
+  for (const auto& [place, thing] : things) result.push_back(thing);
+  return result;
+}
+
 }  // namespace
 
 std::vector<Region> find_regions(const Image& image) {
   std::vector<int> labels;
+  labels.reserve(static_cast<size_t>(image.width * image.height));
   for (int64_t i = 0; i < image.width * image.height; ++i) {
     labels.push_back(label_of(&image.pixels[static_cast<size_t>(i) * 3]));
   }
@@ -197,29 +215,28 @@ std::optional<Asked> asked_for(std::string_view caption) {
   if (names("left") != names("right")) asked.right = names("right");
   if (names(blicket().name)) {
     asked.figure = blicket().name;
+    asked.parts = stacked(blicket().top, blicket().below);
     return asked;
   }
-  for (size_t i = 0; i < kShapeColours.size(); ++i) {
-    for (const Shape shape : kShapes) {
-      const std::string thing =
-          std::string(kShapeColours[i].name) + " " + std::string(shape_name(shape));
-      if (!names(thing)) continue;
-      asked.colour = i;
-      asked.shape = shape;
-      return asked;
-    }
+  const std::vector<ColouredShape> things = named_things(caption);
+  if (things.empty()) return std::nullopt;
+  if (things.size() > 1 && names(" on top of ")) {
+    asked.parts = stacked(things[0], things[1]);
+  } else {
+    asked.parts = {{things[0].shape, things[0].colour}};
   }
-  return std::nullopt;
+  return asked;
 }
 
 Judgement judge(const Image& image, const Asked& asked) {
   const std::vector<Region> regions = find_regions(image);
-  if (!asked.figure.empty()) return judge_figure(regions, asked);
+  if (asked.parts.size() > 1) return judge_figure(regions, asked);
   if (regions.empty()) return {};
+  const ScenePart& part = asked.parts.front();
   const Region& region = regions.front();
   Judgement result;
-  result.colour = region.colour == asked.colour;
-  result.shape = region.shape == asked.shape && region.overlap >= kLeastOverlap;
+  result.colour = region.colour == part.colour;
+  result.shape = region.shape == part.shape && region.overlap >= kLeastOverlap;
   result.half = is_in_half(region.x, asked);
   result.whole = result.colour && result.shape && result.half;
   return result;
@@ -227,12 +244,12 @@ Judgement judge(const Image& image, const Asked& asked) {
 
 Interval wilson_interval(int64_t successes, int64_t trials) {
   if (trials == 0) return {};
-  constexpr double z = 1.959963984540054;
+  constexpr double kZ = 1.959963984540054;
   const auto n = static_cast<double>(trials);
   const double share = static_cast<double>(successes) / n;
-  const double denominator = 1 + z * z / n;
-  const double middle = (share + z * z / (2 * n)) / denominator;
-  const double half = z * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / denominator;
+  const double denominator = 1 + kZ * kZ / n;
+  const double middle = (share + kZ * kZ / (2 * n)) / denominator;
+  const double half = kZ * std::sqrt(share * (1 - share) / n + kZ * kZ / (4 * n * n)) / denominator;
   return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 

@@ -32,10 +32,9 @@ std::vector<Region> find_regions(const Image& image);
 
 // What a caption asks for. Nothing if it does not name a colour with a shape, or a figure.
 struct Asked {
-  std::string_view figure;  // empty: one shape
-  Shape shape = Shape::kCircle;
-  size_t colour = 0;
-  std::optional<bool> right;  // nothing: no half is named
+  std::string_view figure;       // its name, if it has one
+  std::vector<ScenePart> parts;  // one shape, or those of a pair or figure in their places
+  std::optional<bool> right;     // nothing: no half is named
 };
 std::optional<Asked> asked_for(std::string_view caption);
 
@@ -43,9 +42,9 @@ struct Judgement {
   bool colour = false;  // of every part
   bool shape = false;   // with an overlap of 0.7 or more
   bool half = false;    // the middle of the thing; true where none is asked for
-  bool whole = false;   // all of these, and the parts of a figure where they belong
+  bool whole = false;   // all of these, and several parts where they belong
 };
-// The largest region, or for a figure of n parts the n largest, must be what is asked for.
+// The largest region, or of several parts as many of the largest, must be what is asked for.
 Judgement judge(const Image& image, const Asked& asked);
 
 struct Interval {

@@ -27,14 +27,16 @@ std::vector<Point> corners_on_circle(std::initializer_list<double> radii, int co
 
 const std::vector<Point>& outline(Shape shape) {
   constexpr double kUp = -std::numbers::pi / 2;
-  constexpr double a = 0.36;
-  constexpr double b = 1.05;
+  constexpr double kHalf = 0.36;
+  constexpr double kArm = 1.05;
   static const std::vector<Point> square =
       corners_on_circle({0.9 * std::numbers::sqrt2}, 4, std::numbers::pi / 4);
   static const std::vector<Point> triangle = corners_on_circle({1.2}, 3, kUp);
   static const std::vector<Point> star = corners_on_circle({1.2, 0.5}, 10, kUp);
-  static const std::vector<Point> cross = {{-a, -b}, {a, -b}, {a, -a}, {b, -a}, {b, a},   {a, a},
-                                           {a, b},   {-a, b}, {-a, a}, {-b, a}, {-b, -a}, {-a, -a}};
+  static const std::vector<Point> cross = {{-kHalf, -kArm}, {kHalf, -kArm},  {kHalf, -kHalf},
+                                           {kArm, -kHalf},  {kArm, kHalf},   {kHalf, kHalf},
+                                           {kHalf, kArm},   {-kHalf, kArm},  {-kHalf, kHalf},
+                                           {-kArm, kHalf},  {-kArm, -kHalf}, {-kHalf, -kHalf}};
   switch (shape) {
     case Shape::kSquare:
       return square;
@@ -45,6 +47,21 @@ const std::vector<Point>& outline(Shape shape) {
     default:
       return cross;
   }
+}
+
+// Of a shape of radius 1: how far it reaches above and below its middle.
+struct Reach {
+  double up = 1.0;
+  double down = 1.0;
+};
+Reach reach_of(Shape shape) {
+  if (shape == Shape::kCircle) return {};
+  Reach reach{0.0, 0.0};
+  for (const Point& corner : outline(shape)) {
+    reach.up = std::max(reach.up, -corner[1]);
+    reach.down = std::max(reach.down, corner[1]);
+  }
+  return reach;
 }
 
 double polygon_distance(const std::vector<Point>& corners, double x, double y) {
@@ -77,6 +94,23 @@ double between(double low, double high, util::SeedStream& stream) {
   return low + (high - low) * stream.uniform();
 }
 
+// Whether the two parts share a trait with the two of a blicket, or a colour.
+bool is_pair_kept_apart(const ColouredShape& a, const ColouredShape& b) {
+  const Figure& figure = blicket();
+  const auto both = [&](auto trait) {
+    return std::minmax({trait(a), trait(b)}) ==
+           std::minmax({trait(figure.top), trait(figure.below)});
+  };
+  return a.colour == b.colour || both([](const ColouredShape& part) { return part.shape; }) ||
+         both([](const ColouredShape& part) { return part.colour; });
+}
+
+bool belongs_to(SceneKind kind, const Scene& scene) {
+  if (kind == SceneKind::kBlickets) return true;
+  if (scene.on_top && is_pair_kept_apart(*scene.on_top, scene.thing)) return false;
+  return is_held_out(scene) == (kind == SceneKind::kHeldOutShapes);
+}
+
 }  // namespace
 
 std::string_view shape_name(Shape shape) {
@@ -86,10 +120,19 @@ std::string_view shape_name(Shape shape) {
 }
 
 const Figure& blicket() {
-  static const Figure figure = {"blicket",
-                                {{Shape::kSquare, 5, 0, 0.58, 0.62},     // purple
-                                 {Shape::kCircle, 2, 0, -0.52, 0.54}}};  // yellow
+  constexpr size_t kYellow = 2;
+  constexpr size_t kPurple = 5;
+  static const Figure figure = {"blicket", {Shape::kCircle, kYellow}, {Shape::kSquare, kPurple}};
   return figure;
+}
+
+std::vector<ScenePart> stacked(ColouredShape top, ColouredShape below) {
+  constexpr double kTopRadius = 0.54;
+  constexpr double kBelowRadius = 0.62;
+  constexpr double kJoint = 0.02;
+  return {{below.shape, below.colour, 0, kJoint + kBelowRadius * reach_of(below.shape).up,
+           kBelowRadius},
+          {top.shape, top.colour, 0, kJoint - kTopRadius * reach_of(top.shape).down, kTopRadius}};
 }
 
 double shape_distance(Shape shape, double x, double y) {
@@ -98,30 +141,36 @@ double shape_distance(Shape shape, double x, double y) {
 }
 
 bool is_held_out(const Scene& scene) {
-  const std::array<uint8_t, 4> key = {
-      static_cast<uint8_t>(scene.shape), static_cast<uint8_t>(scene.colour),
-      static_cast<uint8_t>(scene.right), static_cast<uint8_t>(scene.ground)};
-  return util::xxh3_64({reinterpret_cast<const char*>(key.data()), key.size()}) % 5 == 0;
+  const auto is_kept = [&](const ColouredShape& part) {
+    const std::array<uint8_t, 4> key = {
+        static_cast<uint8_t>(part.shape), static_cast<uint8_t>(part.colour),
+        static_cast<uint8_t>(scene.right), static_cast<uint8_t>(scene.ground)};
+    return util::xxh3_64({reinterpret_cast<const char*>(key.data()), key.size()}) % 5 == 0;
+  };
+  return is_kept(scene.thing) || (scene.on_top && is_kept(*scene.on_top));
 }
 
 Scene random_scene(SceneKind kind, util::SeedStream& stream) {
+  const auto coloured_shape = [&stream] {
+    const Shape shape = kShapes[stream.below(kShapes.size())];
+    return ColouredShape{shape, stream.below(kShapeColours.size())};
+  };
   Scene scene;
   do {
-    scene.shape = kShapes[stream.below(kShapes.size())];
-    scene.colour = stream.below(kShapeColours.size());
+    scene.thing = coloured_shape();
     scene.right = stream.below(2) == 1;
     scene.level = static_cast<Level>(stream.below(3));
     scene.large = stream.below(2) == 1;
     scene.ground = stream.below(kGroundColours.size());
-  } while (kind != SceneKind::kBlickets &&
-           is_held_out(scene) != (kind == SceneKind::kHeldOutShapes));
+    if (kind == SceneKind::kPairs) scene.on_top = coloured_shape();
+  } while (!belongs_to(kind, scene));
   if (kind == SceneKind::kBlickets) scene.figure = blicket().name;
   return scene;
 }
 
 std::vector<ScenePart> place_parts(const Scene& scene, util::SeedStream& stream) {
   // A figure is taller than a shape: larger, so that its parts can be told, and nearer the middle.
-  const bool is_figure = !scene.figure.empty();
+  const bool is_figure = scene.on_top || !scene.figure.empty();
   const double radius =
       (scene.large ? between(0.185, 0.225, stream) : between(0.115, 0.145, stream)) *
       (is_figure ? 1.3 : 1.0);
@@ -131,8 +180,9 @@ std::vector<ScenePart> place_parts(const Scene& scene, util::SeedStream& stream)
                                                       : rise;
   const double x = (scene.right ? 0.73 : 0.27) + between(-0.035, 0.035, stream);
   const double y = 0.5 + shift + between(-0.03, 0.03, stream);
-  if (!is_figure) return {{scene.shape, scene.colour, x, y, radius}};
-  std::vector<ScenePart> parts = blicket().parts;
+  if (!is_figure) return {{scene.thing.shape, scene.thing.colour, x, y, radius}};
+  std::vector<ScenePart> parts =
+      scene.on_top ? stacked(*scene.on_top, scene.thing) : stacked(blicket().top, blicket().below);
   for (ScenePart& part : parts) {
     part.x = x + part.x * radius;
     part.y = y + part.y * radius;
@@ -145,6 +195,7 @@ Image draw_scene(const Scene& scene, const std::vector<ScenePart>& parts, int64_
                  util::SeedStream& stream) {
   const Rgb ground = varied(kGroundColours[scene.ground].value, stream);
   std::vector<Rgb> colours;
+  colours.reserve(parts.size());
   for (const ScenePart& part : parts) {
     colours.push_back(varied(kShapeColours[part.colour].value, stream));
   }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,11 @@ inline constexpr std::array kGroundColours = {
     NamedColour{"beige", {228, 212, 176}}, NamedColour{"pink", {240, 176, 196}},
     NamedColour{"brown", {84, 60, 44}}};
 
+struct ColouredShape {
+  Shape shape = Shape::kCircle;
+  size_t colour = 0;  // of kShapeColours
+};
+
 // Sizes and places are in units of the picture's side; y grows downwards.
 struct ScenePart {
   Shape shape = Shape::kCircle;
@@ -45,36 +51,43 @@ struct ScenePart {
   double radius = 0.2;
 };
 
-// A thing with a name: several parts as one figure, placed relative to its middle.
+// One shape on top of another as one figure: the lower part, then the upper one, which touches it.
+// x, y (from the figure's middle) and radius are in units of the figure's radius.
+std::vector<ScenePart> stacked(ColouredShape top, ColouredShape below);
+
+// A thing with a name of its own.
 struct Figure {
   std::string_view name;
-  std::vector<ScenePart> parts;  // x, y, radius in units of the figure's radius
+  ColouredShape top;
+  ColouredShape below;
 };
-// A yellow circle on top of a purple square. No scene of one shape shows two together.
+// A yellow circle on top of a purple square. In no other scene is a circle with a square, or yellow
+// with purple.
 const Figure& blicket();
 
 enum class Level { kMiddle, kUpper, kLower };
 
-// What a caption can say of a picture of one shape or figure.
+// What a caption can say of a picture of one shape, a pair or a figure.
 struct Scene {
-  std::string_view figure;  // empty: one shape
-  Shape shape = Shape::kCircle;
-  size_t colour = 0;
+  std::string_view figure;  // empty: a shape or a pair
+  ColouredShape thing;      // of a pair the lower part
+  std::optional<ColouredShape> on_top;
   bool right = false;  // in the right half, else in the left
   Level level = Level::kMiddle;
   bool large = false;
   size_t ground = 0;  // of kGroundColours
 };
 
-// One in five of the combinations of shape, colour, half and ground is kept for tests.
+// One in five of the combinations of shape, colour, half and ground is kept for tests: in no scene
+// of kShapes or kPairs.
 bool is_held_out(const Scene& scene);
 
-enum class SceneKind { kShapes, kHeldOutShapes, kBlickets };
+enum class SceneKind { kShapes, kHeldOutShapes, kPairs, kBlickets };
 // All facts drawn uniformly from those of the kind.
 Scene random_scene(SceneKind kind, util::SeedStream& stream);
 
-// A caption in one of many wordings. Shape (or figure), colour and half are always named; size,
-// level and ground often.
+// A caption in one of many wordings. Shapes and colours (or the figure) and half are always named;
+// size, level and ground often.
 std::string scene_caption(const Scene& scene, util::SeedStream& stream);
 
 // Parts with exact places and sizes, which the facts leave open within limits.

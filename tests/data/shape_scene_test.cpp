@@ -57,7 +57,8 @@ TEST(ShapeScene, ThePictureHasTheShapeWhereTheFactsSay) {
     const auto column = static_cast<int64_t>(parts[0].x * kSide);
     const auto row = static_cast<int64_t>(parts[0].y * kSide);
     const double most = std::sqrt(3.0) * 6.5;  // 6 of 255 in each channel, and rounding
-    EXPECT_LE(distance(pixel_at(image, column, row), kShapeColours[scene.colour].value), most);
+    EXPECT_LE(distance(pixel_at(image, column, row), kShapeColours[scene.thing.colour].value),
+              most);
     const int64_t other = scene.right ? 2 : kSide - 3;
     EXPECT_LE(distance(pixel_at(image, other, 2), kGroundColours[scene.ground].value), most);
   }
@@ -78,6 +79,30 @@ TEST(ShapeScene, AFigureIsItsPartsTouching) {
   EXPECT_EQ(parts[0].x, parts[1].x);
 }
 
+bool are_together(const Scene& scene, std::string_view a, std::string_view b) {
+  const std::set<std::string_view> words = {
+      shape_name(scene.thing.shape), shape_name(scene.on_top->shape),
+      kShapeColours[scene.thing.colour].name, kShapeColours[scene.on_top->colour].name};
+  return words.contains(a) && words.contains(b);
+}
+
+TEST(ShapeScene, PairsNeverShowWhatABlicketIsMadeOfTogether) {
+  util::SeedStream stream = stream_of(4);
+  std::set<std::pair<Shape, Shape>> shapes;
+  for (int i = 0; i < 2000; ++i) {
+    const Scene scene = random_scene(SceneKind::kPairs, stream);
+    ASSERT_TRUE(scene.on_top);
+    EXPECT_NE(scene.on_top->colour, scene.thing.colour);
+    EXPECT_FALSE(are_together(scene, "circle", "square"));
+    EXPECT_FALSE(are_together(scene, "yellow", "purple"));
+    Scene alone = scene;
+    alone.on_top.reset();
+    EXPECT_FALSE(is_held_out(alone));
+    shapes.insert({scene.on_top->shape, scene.thing.shape});
+  }
+  EXPECT_EQ(shapes.size(), 5U * 5 - 2);
+}
+
 TEST(ShapeScene, KindsDivideTheCombinations) {
   std::set<std::array<size_t, 4>> seen[2];
   for (const SceneKind kind : {SceneKind::kShapes, SceneKind::kHeldOutShapes}) {
@@ -85,7 +110,8 @@ TEST(ShapeScene, KindsDivideTheCombinations) {
     for (int i = 0; i < 6000; ++i) {
       const Scene scene = random_scene(kind, stream);
       seen[kind == SceneKind::kHeldOutShapes ? 1 : 0].insert(
-          {static_cast<size_t>(scene.shape), scene.colour, scene.right ? 1U : 0U, scene.ground});
+          {static_cast<size_t>(scene.thing.shape), scene.thing.colour, scene.right ? 1U : 0U,
+           scene.ground});
     }
   }
   EXPECT_EQ(seen[0].size() + seen[1].size(), 5U * 8 * 2 * 5);
@@ -110,8 +136,8 @@ TEST(ShapeScene, CaptionsNameWhatIsThereInManyWordings) {
     util::SeedStream stream = stream_of(number);
     const Scene scene = random_scene(SceneKind::kShapes, stream);
     const std::string caption = scene_caption(scene, stream);
-    EXPECT_THAT(caption, ::testing::HasSubstr(std::string(kShapeColours[scene.colour].name) + " " +
-                                              std::string(shape_name(scene.shape))));
+    EXPECT_THAT(caption, ::testing::HasSubstr(std::string(kShapeColours[scene.thing.colour].name) +
+                                              " " + std::string(shape_name(scene.thing.shape))));
     EXPECT_NE(caption.find("left") == std::string::npos,
               caption.find("right") == std::string::npos);
     EXPECT_THAT(caption, ::testing::HasSubstr(scene.right ? "right" : "left"));
