@@ -6,6 +6,7 @@
 #include "adapter/lycoris_config.h"
 #include "io/shard_reader.h"
 #include "io/shard_writer.h"
+#include "model/weight_placer.h"
 #include "workload.h"
 
 namespace omnigen::bench {
@@ -70,8 +71,13 @@ class WorkloadDataset : public data::Dataset {
 std::unique_ptr<model::OmniGenTransformer> make_transformer(const TrainingOptions& options) {
   auto shapes = model::weight_shapes(options.config);
   std::erase_if(shapes, [](const auto& entry) { return entry.first.ends_with("pos_embed"); });
-  return std::make_unique<model::OmniGenTransformer>(
-      options.config, random_weights(shapes, options.dtype, options.device));
+  model::Placement placement{options.dtype, options.device};
+  if (options.int8_base) placement.format = nn::WeightFormat::kInt8Dynamic;
+  model::WeightPlacer placer(options.config, placement);
+  for (const auto& [name, weight] : random_weights(shapes, options.dtype, options.device)) {
+    placer.add(name, weight);
+  }
+  return std::make_unique<model::OmniGenTransformer>(options.config, placer.take());
 }
 
 // As after some training: with the factors' zeros nothing would be wrong with a broken delta.
@@ -111,8 +117,9 @@ Training::Training(const TrainingOptions& options)
                              false};
   loader_ = std::make_shared<train::SampleLoader>(std::vector<train::LoaderSet>{set},
                                                   train::LoaderOptions{});
-  batches_ = std::make_unique<train::BatchStream>(loader_, 0, data::BatchShape{options.batch, 1, 1},
-                                                  0, data::Cursor{}, 2);
+  batches_ = std::make_unique<train::BatchStream>(loader_, train::SampleCost(options.config, false),
+                                                  0, data::BatchShape{options.batch, 1, 1}, 0,
+                                                  data::Cursor{}, 2);
 }
 
 train::StepResult Training::step(const std::vector<train::TrainMicroBatch>& micro_batches) {

@@ -27,6 +27,7 @@ struct TrainingOptions {
   at::Device device = at::kCPU;
   std::string adapt = "attention";
   bool checkpointing = false;
+  bool int8_base = false;  // frozen weights as with base_model_precision int8-dynamic
 };
 
 class Training {

@@ -3,7 +3,8 @@
 //
 //   train_step_bench [--config tiny|small|FILE] [--px 256] [--batch 1|2|4] [--dtype fp32|bf16]
 //   [--threads 1]
-//                    [--gc] [--adapt attention|attention+mlp] [--warmup 2] [--rounds 3] [--json]
+//                    [--gc] [--base dense|int8] [--adapt attention|attention+mlp] [--warmup 2]
+//                    [--rounds 3] [--json]
 //                    [--memory]: steps to 1000 instead of rounds, resident set after 100 and 1000
 //
 // The keys of its JSON are those of peer_step.py. Times are of rounds of four samples.
@@ -131,6 +132,8 @@ void bench(int argc, char** argv) {
   options.device = device_of(arguments.text("device", "cpu", {"cpu", "cuda"}));
   options.adapt = arguments.text("adapt", options.adapt, {"attention", "attention+mlp"});
   options.checkpointing = arguments.flag("gc");
+  const std::string base = arguments.text("base", "dense", {"dense", "int8"});
+  options.int8_base = base == "int8";
   Plan plan;
   plan.warmup = arguments.integer("warmup", plan.warmup);
   plan.rounds = arguments.integer("rounds", plan.rounds);
@@ -146,6 +149,7 @@ void bench(int argc, char** argv) {
                           {"px", options.px},
                           {"batch", options.batch},
                           {"dtype", dtype},
+                          {"base", base},
                           {"adapt", options.adapt},
                           {"checkpointing", options.checkpointing},
                           {"trainable", training.num_trained()}});

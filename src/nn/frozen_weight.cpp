@@ -1,5 +1,6 @@
 #include "nn/frozen_weight.h"
 
+#include "nn/int8_weight.h"
 #include "nn/nf4_weight.h"
 #include "nn/product.h"
 #include "nn/row_scaled_weight.h"
@@ -29,13 +30,16 @@ bool takes_size(WeightFormat format, int64_t out_features, int64_t in_features) 
 FrozenWeightPtr compact(const at::Tensor& weight, WeightFormat format) {
   const at::NoGradGuard no_grad;
   if (format == WeightFormat::kNf4) return c10::make_intrusive<Nf4Weight>(weight);
+  if (format == WeightFormat::kInt8Dynamic) return c10::make_intrusive<Int8Weight>(weight);
   return c10::make_intrusive<RowScaledWeight>(weight, format);
 }
 
 int64_t compact_bytes(WeightFormat format, int64_t out_features, int64_t in_features,
                       int64_t element_bytes) {
   if (format == WeightFormat::kNf4) return nf4_bytes(out_features * in_features);
-  const int64_t scale_bytes = format == WeightFormat::kFp8Torchao ? 4 : element_bytes;
+  const bool float_scales =
+      format == WeightFormat::kFp8Torchao || format == WeightFormat::kInt8Dynamic;
+  const int64_t scale_bytes = float_scales ? 4 : element_bytes;
   return out_features * (in_features + scale_bytes);
 }
 

@@ -19,6 +19,7 @@ enum class WeightFormat {
   kInt8Torchao,  // the same, codes from float32 arithmetic, scale applied after the product
   kFp8Quanto,    // float8 e4m3 codes, a scale per output row in the weight's dtype
   kFp8Torchao,   // float8 e4m3 codes, a float32 scale per row; x is rounded to float8 as well
+  kInt8Dynamic,  // int8 codes, a float32 scale per row; multiplied as integers, x rounded by row
   kNf4,          // 4-bit codes of 16 normal quantiles, blocks of 64, 8-bit magnitudes
 };
 

@@ -53,10 +53,11 @@ RowScaledWeight::RowScaledWeight(const at::Tensor& weight, WeightFormat format)
       scale_ = scale_.to(at::kFloat);
       codes_ = to_float8(divided(weight.to(at::kFloat), scale_));
       return;
+    case WeightFormat::kInt8Dynamic:
     case WeightFormat::kNf4:
       break;
   }
-  TORCH_CHECK(false, "nf4 has no scale per row");
+  TORCH_CHECK(false, "a format of another class");
 }
 
 at::Tensor RowScaledWeight::dequantized() const {

@@ -31,6 +31,7 @@ const std::map<std::string, nn::WeightFormat> kFormats = {
     {"fp8-quanto", nn::WeightFormat::kFp8Quanto},
     {"int8-torchao", nn::WeightFormat::kInt8Torchao},
     {"fp8-torchao", nn::WeightFormat::kFp8Torchao},
+    {"int8-dynamic", nn::WeightFormat::kInt8Dynamic},
     {"nf4-bnb", nn::WeightFormat::kNf4}};
 
 std::string command_for(const config::LoadResult& loaded) {

@@ -119,8 +119,8 @@ TEST(Lora, StartsFromAFileAndRefusesAnotherKindOfCheckpoint) {
 
 class QuantisedBaseTest : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Precisions, QuantisedBaseTest,
-                         ::testing::Values("int8-quanto", "int8-torchao", "fp8-torchao",
-                                           "nf4-bnb"));
+                         ::testing::Values("int8-quanto", "int8-torchao", "int8-dynamic",
+                                           "fp8-torchao", "nf4-bnb"));
 
 TEST_P(QuantisedBaseTest, TrainsNearTheFullOneAndResumesBitForBit) {
   Workspace workspace;

@@ -11,9 +11,9 @@ namespace {
 using test::random_tensor;
 using test::TensorList;
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kInt8Quanto, WeightFormat::kInt8Torchao,
-                                     WeightFormat::kFp8Quanto, WeightFormat::kFp8Torchao,
-                                     WeightFormat::kNf4};
+constexpr WeightFormat kFormats[] = {WeightFormat::kInt8Quanto,  WeightFormat::kInt8Torchao,
+                                     WeightFormat::kFp8Quanto,   WeightFormat::kFp8Torchao,
+                                     WeightFormat::kInt8Dynamic, WeightFormat::kNf4};
 
 class FrozenWeightTest : public ::testing::TestWithParam<WeightFormat> {};
 INSTANTIATE_TEST_SUITE_P(Formats, FrozenWeightTest, ::testing::ValuesIn(kFormats));
@@ -28,8 +28,9 @@ TEST_P(FrozenWeightTest, LosesWhatItsBitsCannotHold) {
   const at::Tensor weight = random_tensor({64, 256}, 1);
   const double error = rounding_error(weight, GetParam());
   // A uniform step of max / 127; 3 bits of mantissa; 16 values.
-  const bool is_int8 =
-      GetParam() == WeightFormat::kInt8Quanto || GetParam() == WeightFormat::kInt8Torchao;
+  const bool is_int8 = GetParam() == WeightFormat::kInt8Quanto ||
+                       GetParam() == WeightFormat::kInt8Torchao ||
+                       GetParam() == WeightFormat::kInt8Dynamic;
   const double bound = is_int8 ? 0.01 : GetParam() == WeightFormat::kNf4 ? 0.11 : 0.03;
   EXPECT_LT(error, bound);
   EXPECT_GT(error, bound / 4);
@@ -38,7 +39,8 @@ TEST_P(FrozenWeightTest, LosesWhatItsBitsCannotHold) {
 TEST(FrozenWeight, Int8IsOffByHalfAStepAtMost) {
   const at::Tensor weight = random_tensor({64, 256}, 7);
   const at::Tensor half_step = weight.abs().amax(1, true) / 127 / 2;
-  for (const WeightFormat format : {WeightFormat::kInt8Quanto, WeightFormat::kInt8Torchao}) {
+  for (const WeightFormat format :
+       {WeightFormat::kInt8Quanto, WeightFormat::kInt8Torchao, WeightFormat::kInt8Dynamic}) {
     const at::Tensor error = (compact(weight, format)->dequantized() - weight).abs() / half_step;
     EXPECT_LE(error.max().item<double>(), 1.0 + 1e-4);
     EXPECT_GT(error.max().item<double>(), 0.9);
@@ -62,6 +64,7 @@ TEST_P(FrozenWeightTest, KeepsRowsOfZeros) {
 }
 
 TEST_P(FrozenWeightTest, GivesTheInputGradientOfTheWeightItMultipliesBy) {
+  if (GetParam() == WeightFormat::kInt8Dynamic) return;  // int8_weight_test.cpp
   Linear layer;
   layer.frozen = compact(random_tensor({24, 80}, 1), GetParam());
   layer.bias = random_tensor({24}, 2);
