@@ -13,7 +13,7 @@ build=${OMNIGEN_BUILD_DIR:-build}
 . launch/packages.sh
 sources=('src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' 'benchmarks/*.h' 'benchmarks/*.cpp'
   'data-tools/*.h' 'data-tools/*.cpp')
-shell=('launch/*.sh' 'launch/*.slurm' .ci/run)
+shell=('benchmarks/*.sh' 'launch/*.sh' 'launch/*.slurm' .ci/run)
 
 default_base() {
   local base

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The runs of run_vs_peer.sh as a table of paired ratios; prints it and writes the page with the full configuration.
+"""The runs of run.sh as a table of paired ratios; prints it and writes the page with the full configuration.
 
   compare.py RUNS.jsonl PAGE.md
 """
@@ -10,18 +10,18 @@ import sys
 from pathlib import Path
 
 MOST_OTHERS = 0.05
+COLUMNS = ("config", "px", "batch", "dtype", "adapters", "base")
+MODES = ("reference", "rebuild", "bypass")
 PACKAGES = ("torch", "diffusers", "transformers", "lycoris-lora")
 
 
 def cells_of(runs):
-    """{(config, dtype, batch): {program: [result, ...]}} in order of appearance."""
+    """{row: {program: [result, ...]}} in order of appearance; a row is a tuple of COLUMNS."""
     cells = {}
     for run in runs:
-        result = run["result"]
-        if run["program"] == "memory":
-            continue
-        key = (result["config"], result["dtype"], result["batch"])
-        cells.setdefault(key, {}).setdefault(run["program"], []).append(result)
+        if run["program"] != "memory":
+            key = tuple(run["row"].split("/"))
+            cells.setdefault(key, {}).setdefault(run["program"], []).append(run["result"])
     return cells
 
 
@@ -34,21 +34,21 @@ def ratio(cell, mode):
 def row(key, cell):
     """One line of the table."""
     middle = lambda program, figure: statistics.median(r[figure] for r in cell[program])
+    programs = ("ours", *MODES)
     roof = cell["roof"][0]["roof_gflops"]
-    others = max(r["others_cpu"] for program in ("ours", "rebuild", "bypass") for r in cell[program])
+    others = max(r["others_cpu"] for program in programs for r in cell[program])
     wait = statistics.median(r["share"]["data"] for r in cell["ours"])
-    speeds = [middle(program, "gflops") for program in ("ours", "rebuild", "bypass")]
-    memory = "/".join(f"{middle(program, 'peak_rss_mib'):.0f}" for program in ("ours", "rebuild", "bypass"))
-    return "| " + " | ".join([*map(str, key), *(f"{s:.1f}" for s in speeds), ratio(cell, "rebuild"),
-                              ratio(cell, "bypass"), f"{100 * speeds[0] / roof:.0f} % of {roof:.0f}",
-                              f"{100 * wait:.2f} %", memory,
+    speeds = [middle(program, "gflops") for program in programs]
+    memory = "/".join(f"{middle(program, 'peak_rss_mib'):.0f}" for program in programs)
+    return "| " + " | ".join([*key, *(f"{s:.1f}" for s in speeds), *(ratio(cell, mode) for mode in MODES),
+                              f"{100 * speeds[0] / roof:.0f} % of {roof:.0f}", f"{100 * wait:.2f} %", memory,
                               f"{others:.3f}{' (busy)' if others > MOST_OTHERS else ''}"]) + " |"
 
 
 def table(cells):
     """The cells as Markdown."""
-    head = ["config", "dtype", "batch", "ours GFLOP/s", "peer rebuild", "peer bypass", "ours / rebuild",
-            "ours / bypass", "of the roof", "data wait", "peak RSS MiB ours/rebuild/bypass", "others_cpu"]
+    head = [*COLUMNS, "ours GFLOP/s", *(f"peer {mode}" for mode in MODES), *(f"ours / {mode}" for mode in MODES),
+            "of the roof", "data wait", "peak RSS MiB ours/" + "/".join(MODES), "others_cpu"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     return "\n".join(lines + [row(key, cell) for key, cell in cells.items()])
 
@@ -61,14 +61,15 @@ def configuration(cells):
     packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return "\n".join([
         f"- ours: commit {machine['commit']}, {machine['build_type']} build, libtorch {machine['torch']}",
-        f"- peer: {packages}; `rebuild` is LyCORIS' default mode, `bypass` its best",
+        f"- peer: {packages}; `reference` is its quick start's setting (weights rebuilt, checkpointing), `rebuild` LyCORIS'"
+        " default mode, `bypass` its best; its base is always dense",
         f"- machine: {machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
         f"{' with bf16 dot products' if machine['bf16_isa'] else ''}; {machine['threads']} thread(s) for each program",
-        f"- workload: {ours['px']} px, adapters on {ours['adapt']}, checkpointing {ours['checkpointing']};"
+        f"- workload: packed samples, ours without checkpointing;"
         f" {first['ours'][0]['round_s']['n']} rounds of four samples a run, {len(first['ours'])} runs of each"
         " program, alternating",
         "- GFLOP/s are useful FLOP of a round over its median time; a ratio is the median over pairs of neighbouring"
-        " runs, with the least and the greatest; our loader's thread comes on top of the compute thread"])
+        " runs, with the least and the greatest; the roof is of dense products; our loader's thread comes on top of the compute thread"])
 
 
 def memory_line(runs):
@@ -87,7 +88,7 @@ def main():
     text = table(cells) + "\n" + memory_line(runs)
     print(text)
     Path(sys.argv[2]).write_text("# Training step beside the Python peer\n\n"
-                                 "Made by `benchmarks/run_vs_peer.sh`; above 1 ours is faster.\n\n"
+                                 "Made by `benchmarks/run.sh`; above 1 ours is faster.\n\n"
                                  f"{configuration(cells)}\n\n{text}")
 
 
