@@ -8,6 +8,7 @@
 
 #include "nn/linear.h"
 #include "nn/parallel.h"
+#include "util/profile.h"
 
 namespace omnigen::adapter {
 namespace {
@@ -51,8 +52,14 @@ at::Tensor times_transposed(const at::Tensor& rows, const at::Tensor& matrix) {
   return nn::Linear{cast(matrix, rows.scalar_type()), at::Tensor(), nullptr}.forward(rows);
 }
 
+// Counted here: what times_transposed() does counts itself.
+void count_product(int64_t rows, int64_t summed, int64_t columns) {
+  util::count_flop(2.0 * static_cast<double>(rows * summed) * static_cast<double>(columns));
+}
+
 // The same small matrix on every token. Shapes: [m, n], [T, n, p] -> [T, m, p].
 at::Tensor mix(const at::Tensor& small_MN, const at::Tensor& x_TNP) {
+  count_product(x_TNP.size(0) * small_MN.size(0), small_MN.size(1), x_TNP.size(2));
   if (small_MN.numel() == 1) return x_TNP.mul(small_MN);  // LoRA: nothing to mix
   return at::bmm(small_MN.expand({x_TNP.size(0), small_MN.size(0), small_MN.size(1)}), x_TNP);
 }
@@ -128,6 +135,7 @@ bool mixes_first(int64_t a, int64_t b, int64_t c, int64_t d) {
 }
 
 void kron_forward(const at::Tensor& out, KronPass& pass) {
+  const util::Span span("adapter");
   const KronFactors& f = pass.factors;
   const at::Tensor& x = pass.x;
   const Sizes s = sizes_of(x, f, out.size(-1));
@@ -135,6 +143,7 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
   const at::Tensor p_TCP = project(x.contiguous().view({s.tokens, s.c, s.d}), f.before_PD, s);
   if (f.after_BP.defined()) {
     const at::Tensor q_TAP = mix(small, p_TCP);
+    count_product(s.tokens * s.a, s.p, s.b);
     out.view({s.tokens * s.a, s.b})
         .addmm_(q_TAP.view({s.tokens * s.a, s.p}), cast(f.after_BP, x.scalar_type()).t());
   } else {
@@ -145,6 +154,7 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
 
 KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
                             const KronWanted& wanted, GradX mode, const at::Tensor& grad_x) {
+  const util::Span span("adapter");
   const at::Tensor& x = pass.x;
   const KronFactors& f = pass.factors;
   const Sizes s = sizes_of(x, f, grad_out.size(-1));
@@ -155,6 +165,7 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
   KronGradients found;
   if (wanted.after) {
     const at::Tensor q_TAP = mix(small, p_TCP);  // cheaper to mix again than to keep
+    count_product(s.tokens * s.a, s.b, s.p);
     found.factors.after_BP =
         at::mm(g_TAB.view({s.tokens * s.a, s.b}).t(), q_TAP.view({s.tokens * s.a, s.p}))
             .to(f.after_BP.scalar_type());
@@ -164,6 +175,7 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
                                  .view({s.tokens, s.a, s.p})
                            : g_TAB;
   if (wanted.w1) {
+    count_product(s.tokens * s.a, s.p, s.c);
     const at::Tensor by_token_TAC = at::bmm(dq_TAP, p_TCP.transpose(1, 2));
     found.factors.w1_AC =
         by_token_TAC.sum(0, /*keepdim=*/false, f.w1_AC.scalar_type()).mul_(pass.scale);
@@ -171,6 +183,7 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
   if (!wanted.before && mode == GradX::kUnwanted) return found;
   const at::Tensor dp_TCP = mix(small.t(), dq_TAP);
   if (wanted.before) {
+    count_product(s.tokens * s.c, s.p, s.d);
     found.factors.before_PD =
         at::mm(dp_TCP.view({s.tokens * s.c, s.p}).t(), x_TCD.view({s.tokens * s.c, s.d}))
             .to(f.before_PD.scalar_type());

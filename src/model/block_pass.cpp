@@ -11,6 +11,7 @@
 #include "nn/parallel.h"
 #include "nn/rms_norm.h"
 #include "nn/swiglu.h"
+#include "util/profile.h"
 
 namespace omnigen::model {
 namespace {
@@ -19,6 +20,12 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 enum Layer : size_t { kToQ, kToK, kToV, kToOut, kGateUp, kDown, kNumLayers };
+
+// In a profile.
+const char* part_of(Layer layer) {
+  if (layer == kToOut) return "attention out";
+  return layer < kToOut ? "qkv" : "MLP";
+}
 
 std::array<const nn::Linear*, kNumLayers> layers_of(const TransformerBlock& block) {
   return {&block.to_q,   &block.to_k,         &block.to_v,
@@ -133,12 +140,14 @@ class BlockPass {
     return projections_are_adapted() || nn::has_adapter(*layers_[kToOut]);
   }
   at::Tensor linear(Layer layer, const at::Tensor& x, Kept& kept) const {
+    const util::Span span(part_of(layer));
     auto [out, of_adapter] = nn::explicit_forward(*layers_[layer], x);
     kept.of_adapter[layer] = of_adapter;
     return out;
   }
   variable_list layer_backward(Layer layer, const nn::LinearInput& input,
                                const at::Tensor& grad_out, at::Tensor* grad_x) const {
+    const util::Span span(part_of(layer));
     return nn::explicit_backward(*layers_[layer], input, grad_out, grad_x);
   }
 
@@ -237,6 +246,7 @@ class BlockFunction : public torch::autograd::Function<BlockFunction> {
     kept.each([&](at::Tensor& tensor) { tensor = *next++; });
     const BlockPass pass(*call);
     if (call->recompute) {
+      const util::Span span("recompute");
       kept.first = nn::rms_norm_forward(kept.first.sum, {}, call->block.input_layernorm,
                                         call->block.rms_norm_eps);
       static_cast<void>(pass.forward(kept));

@@ -1,6 +1,8 @@
 // B samples, P packed tokens, N output-image tokens, D hidden size, d head dim.
 #include "model/omnigen_transformer.h"
 
+#include <optional>
+
 #include "model/block_pass.h"
 #include "model/packed_layout.h"
 #include "model/patch_embed.h"
@@ -10,6 +12,7 @@
 #include "nn/rms_norm.h"
 #include "nn/rotary.h"
 #include "nn/timestep_embedding.h"
+#include "util/profile.h"
 
 namespace omnigen::model {
 namespace {
@@ -276,6 +279,7 @@ Stream OmniGenTransformer::Impl::run_blocks(at::Tensor tokens, const PackedLayou
 
 std::vector<at::Tensor> OmniGenTransformer::Impl::velocities(
     const Stream& stream, const PackedLayout& layout, const at::Tensor& time_embedding) const {
+  const util::Span span("output");
   const at::Tensor normed =
       nn::add_rms_norm(stream.value, stream.pending, norm, config.rms_norm_eps).normed;
   const at::Tensor modulations = modulation.forward(at::silu(time_embedding));
@@ -298,6 +302,7 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::velocities(
 
 std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batch) const {
   if (batch.empty()) return {};
+  std::optional<util::Span> embedding(std::in_place, "embedding");
   const PackedLayout layout = make_layout(config, batch);
   std::vector<float> times;
   for (const PackedSample& sample : batch) times.push_back(static_cast<float>(sample.timestep));
@@ -308,6 +313,7 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batc
   const at::Tensor time_embedding = t_embedder.forward(features);
   const nn::RotaryAngles key_angles = angles(layout);
   const at::Tensor tokens = sequence(batch, layout, time_tokens);
+  embedding.reset();
   if (observer) {
     observe("time_token", time_tokens);
     observe("time_embedding", time_embedding);

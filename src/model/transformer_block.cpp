@@ -3,8 +3,17 @@
 
 #include "nn/rms_norm.h"
 #include "nn/swiglu.h"
+#include "util/profile.h"
 
 namespace omnigen::model {
+namespace {
+
+at::Tensor forward_part(const char* name, const nn::Linear& layer, const at::Tensor& x) {
+  const util::Span span(name);
+  return layer.forward(x);
+}
+
+}  // namespace
 
 at::Tensor take_rows(const at::Tensor& x_PD, const std::vector<nn::RowRange>& rows) {
   std::vector<at::Tensor> pieces;
@@ -17,17 +26,19 @@ at::Tensor take_rows(const at::Tensor& x_PD, const std::vector<nn::RowRange>& ro
 
 Stream TransformerBlock::forward(const Stream& in, const BlockContext& context) const {
   auto [stream, normed] = nn::add_rms_norm(in.value, in.pending, input_layernorm, rms_norm_eps);
-  const at::Tensor k = nn::rotate_half(to_k.forward(normed), context.key_angles);
-  const at::Tensor v = to_v.forward(normed);
+  const at::Tensor k = nn::rotate_half(forward_part("qkv", to_k, normed), context.key_angles);
+  const at::Tensor v = forward_part("qkv", to_v, normed);
   if (!context.query_rows.empty()) {
     normed = take_rows(normed, context.query_rows);
     stream = take_rows(stream, context.query_rows);
   }
-  const at::Tensor q = nn::rotate_half(to_q.forward(normed), context.query_angles);
-  const at::Tensor mixed = to_out.forward(nn::attention(q, k, v, context.spans, num_heads));
+  const at::Tensor q = nn::rotate_half(forward_part("qkv", to_q, normed), context.query_angles);
+  const at::Tensor mixed =
+      forward_part("attention out", to_out, nn::attention(q, k, v, context.spans, num_heads));
   const auto [after, gated] =
       nn::add_rms_norm(stream, mixed, post_attention_layernorm, rms_norm_eps);
-  return {after, down_proj.forward(nn::swiglu(gate_up_proj.forward(gated)))};
+  const at::Tensor opened = nn::swiglu(forward_part("MLP", gate_up_proj, gated));
+  return {after, forward_part("MLP", down_proj, opened)};
 }
 
 }  // namespace omnigen::model

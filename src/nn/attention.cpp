@@ -16,6 +16,7 @@
 
 #include "nn/attention_softmax.h"
 #include "nn/parallel.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 
@@ -262,6 +263,8 @@ AttentionPlanPtr plan_attention(const std::vector<AttentionSpan>& spans, const a
 }
 
 at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, bool keep) {
+  const util::Span span("attention");
+  util::count_flop(4.0 * static_cast<double>(plan.kept * plan.head_dim));  // two products
   const at::Tensor& q = pass.q_QD;
   pass.log_sum_HQ = at::empty({plan.num_heads, q.size(0)}, q.options().dtype(at::kFloat));
   if (keep && plan.kept * q.element_size() <= kMaxKeptBytes) {
@@ -274,6 +277,8 @@ at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, boo
 
 AttentionGradients attention_backward(const AttentionPlan& plan, const AttentionPass& pass,
                                       const at::Tensor& grad_QD) {
+  const util::Span span("attention");
+  util::count_flop(8.0 * static_cast<double>(plan.kept * plan.head_dim));  // four products
   const at::Tensor grad = grad_QD.contiguous();
   const AttentionGradients into{at::empty(pass.q_QD.sizes(), pass.q_QD.options()),
                                 at::empty(pass.k_PD.sizes(), pass.k_PD.options()),

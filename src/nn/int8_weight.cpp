@@ -3,6 +3,7 @@
 #include <ATen/ops/_int_mm.h>
 
 #include "nn/row_quantize.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -16,6 +17,7 @@ bool has_integer_product(const at::Tensor& rows, const at::Tensor& codes) {
 }
 
 at::Tensor integer_product(const at::Tensor& rows, const at::Tensor& codes) {
+  util::count_flop(2.0 * static_cast<double>(rows.numel()) * static_cast<double>(codes.size(1)));
   return at::_int_mm(rows, codes);
 }
 

@@ -4,6 +4,7 @@
 
 #include "nn/parallel.h"
 #include "nn/product.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -22,6 +23,7 @@ class FrozenLinear : public torch::autograd::Function<FrozenLinear> {
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     require_first_order("linear");
+    const util::Span span("linear");
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const at::Tensor weight = ctx->get_saved_variables()[0];
     return {product(grads[0].contiguous(), weight.t(), {}), at::Tensor(), at::Tensor()};
@@ -39,6 +41,7 @@ class CompactLinear : public torch::autograd::Function<CompactLinear> {
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     require_first_order("linear");
+    const util::Span span("linear");
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const auto weight =
         c10::static_intrusive_pointer_cast<FrozenWeight>(ctx->saved_data["weight"].toCapsule());
@@ -62,6 +65,7 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
     out = CompactLinear::apply(x, maybe_bias, frozen);
   } else if (is_trained(weight) || is_trained(bias) || !has_row_kernels(x) || x.dim() != 2 ||
              x.scalar_type() != weight.scalar_type()) {
+    util::count_flop(2.0 * static_cast<double>(x.numel() * out_features()));
     out = at::linear(x, weight, maybe_bias);
   } else {
     out = FrozenLinear::apply(x, weight, maybe_bias);

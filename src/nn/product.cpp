@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "nn/parallel.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -32,6 +33,7 @@ const std::optional<c10::TypedOperatorHandle<LinearPointwise>>& onednn_linear() 
 }  // namespace
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  util::count_flop(2.0 * static_cast<double>(x.numel()) * static_cast<double>(weight.size(0)));
   const std::optional<at::Tensor> maybe_bias =
       bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
   const auto& onednn = onednn_linear();

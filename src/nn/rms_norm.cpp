@@ -7,6 +7,7 @@
 
 #include "nn/parallel.h"
 #include "nn/simd.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -232,6 +233,7 @@ bool has_kernel(const at::Tensor& x, const at::Tensor& weight) {
 
 RmsNormPass rms_norm_forward(const at::Tensor& x_PD, const at::Tensor& delta_PD,
                              const at::Tensor& weight_D, double eps) {
+  const util::Span span("norm");
   const at::Tensor x = x_PD.contiguous();
   const at::Tensor delta = dense(delta_PD);
   const at::Tensor rstd = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
@@ -246,6 +248,7 @@ RmsNormPass rms_norm_forward(const at::Tensor& x_PD, const at::Tensor& delta_PD,
 
 at::Tensor rms_norm_backward(const RmsNormPass& pass, const at::Tensor& weight_D,
                              const at::Tensor& grad_normed_PD, const at::Tensor& grad_sum_PD) {
+  const util::Span span("norm");
   const at::Tensor grad_normed = grad_normed_PD.contiguous();
   const at::Tensor grad_sum = dense(grad_sum_PD);
   const at::Tensor grad_x = at::empty_like(pass.sum);

@@ -9,6 +9,7 @@
 
 #include "nn/parallel.h"
 #include "nn/simd.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -62,6 +63,7 @@ OMNIGEN_SIMD void rotate_bfloat16(const RotateRows<at::BFloat16>& a, int64_t beg
 
 // Into y, which may be x. Both contiguous.
 void run_rotate(const at::Tensor& x, const at::Tensor& y, const RotaryAngles& angles, Turn turn) {
+  const util::Span span("RoPE");
   const float direction = turn == Turn::kForth ? 1.0F : -1.0F;
   const float* cos = angles.cos.const_data_ptr<float>();
   const float* sin = angles.sin.const_data_ptr<float>();

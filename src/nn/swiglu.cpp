@@ -5,6 +5,7 @@
 
 #include "nn/parallel.h"
 #include "nn/simd_math.h"
+#include "util/profile.h"
 
 namespace omnigen::nn {
 namespace {
@@ -108,6 +109,7 @@ at::Tensor swiglu_reference(const at::Tensor& gate_up) {
 }  // namespace
 
 at::Tensor swiglu_forward(const at::Tensor& gate_up_PF) {
+  const util::Span span("SwiGLU");
   const at::Tensor gate_up = gate_up_PF.contiguous();
   const at::Tensor out = at::empty({gate_up.size(0), gate_up.size(1) / 2}, gate_up.options());
   if (gate_up.scalar_type() == at::kFloat) {
@@ -119,6 +121,7 @@ at::Tensor swiglu_forward(const at::Tensor& gate_up_PF) {
 }
 
 at::Tensor swiglu_backward(const at::Tensor& gate_up_PF, const at::Tensor& grad_PF) {
+  const util::Span span("SwiGLU");
   const at::Tensor gate_up = gate_up_PF.contiguous();
   const at::Tensor grad = grad_PF.contiguous();
   const at::Tensor out = at::empty_like(gate_up);

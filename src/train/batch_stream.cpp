@@ -1,5 +1,8 @@
 #include "train/batch_stream.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace omnigen::train {
 namespace {
 
@@ -11,20 +14,47 @@ std::vector<data::TrainSet> train_sets(const SampleLoader& loader) {
 
 }  // namespace
 
-BatchStream::BatchStream(std::shared_ptr<const SampleLoader> loader, uint64_t seed,
-                         data::BatchShape shape, int64_t rank, const data::Cursor& start,
-                         size_t depth)
+BatchStream::BatchStream(std::shared_ptr<const SampleLoader> loader, const SampleCost& cost,
+                         uint64_t seed, data::BatchShape shape, int64_t rank,
+                         const data::Cursor& start, size_t depth)
     : loader_(std::move(loader)),
+      cost_(cost),
       shape_(shape),
       rank_(rank),
       stream_(train_sets(*loader_), seed, shape.global_batch(), start),
       prefetch_([this] { return produce(); }, depth) {}
 
+// Samples of one image size and kind count alike: their few words make no difference.
+std::vector<double> BatchStream::costs_of(const std::vector<data::SampleRef>& samples) const {
+  const auto set_of = [&](const data::SampleRef& ref) -> const LoaderSet& {
+    return loader_->sets()[static_cast<size_t>(ref.dataset)];
+  };
+  const auto kind_of = [&](const data::SampleRef& ref) {
+    const data::RecordMeta& meta = set_of(ref).set.dataset->meta(ref.record);
+    return std::tuple(meta.target_width, meta.target_height, set_of(ref).regularisation);
+  };
+  std::vector<double> costs(samples.size(), 1.0);
+  const bool alike = std::all_of(samples.begin(), samples.end(), [&](const data::SampleRef& ref) {
+    return kind_of(ref) == kind_of(samples.front());
+  });
+  if (alike) return costs;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    costs[i] = cost_.flop(loader_->size(samples[i]), set_of(samples[i]).regularisation);
+  }
+  return costs;
+}
+
 LoadedBatch BatchStream::produce() {
   LoadedBatch batch;
   batch.samples = stream_.next_batch();
-  for (const auto& refs : data::rank_slice(batch.samples, shape_, rank_)) {
-    batch.micro_batches.push_back(loader_->load(refs));
+  const data::Shares shares = data::share_out(costs_of(batch.samples), shape_);
+  for (const std::vector<int64_t>& places : shares.at(static_cast<size_t>(rank_))) {
+    TrainMicroBatch micro_batch;
+    for (const int64_t place : places) {
+      micro_batch.push_back(loader_->load(batch.samples[static_cast<size_t>(place)]));
+      micro_batch.back().place = place;
+    }
+    batch.micro_batches.push_back(std::move(micro_batch));
   }
   batch.cursor = stream_.cursor();
   return batch;

@@ -8,7 +8,7 @@
 #include "data/cursor.h"
 #include "data/epoch_order.h"
 #include "data/prefetch.h"
-#include "data/rank_slice.h"
+#include "data/share_out.h"
 #include "train/sample_loader.h"
 
 namespace omnigen::train {
@@ -21,17 +21,20 @@ struct LoadedBatch {
 
 class BatchStream {
  public:
-  // `depth` global batches are loaded ahead. Only what next() has returned counts as drawn.
-  BatchStream(std::shared_ptr<const SampleLoader> loader, uint64_t seed, data::BatchShape shape,
-              int64_t rank, const data::Cursor& start, size_t depth);
+  // `depth` global batches are loaded ahead. Only what next() has returned counts as drawn. Samples
+  // of different sizes are shared out by `cost`.
+  BatchStream(std::shared_ptr<const SampleLoader> loader, const SampleCost& cost, uint64_t seed,
+              data::BatchShape shape, int64_t rank, const data::Cursor& start, size_t depth);
 
   // Errors: DataError of the data set.
   LoadedBatch next() { return prefetch_.next(); }
 
  private:
   LoadedBatch produce();
+  [[nodiscard]] std::vector<double> costs_of(const std::vector<data::SampleRef>& samples) const;
 
   std::shared_ptr<const SampleLoader> loader_;
+  SampleCost cost_;
   data::BatchShape shape_;
   int64_t rank_;
   data::SampleStream stream_;

@@ -8,7 +8,7 @@
 #include "cache/vae_identity.h"
 #include "config/text.h"
 #include "data/discovery.h"
-#include "data/rank_slice.h"
+#include "data/share_out.h"
 #include "model/omnigen_transformer.h"
 #include "train/data_doubts.h"
 #include "train/run.h"

@@ -22,6 +22,7 @@
 #include "train/run_facts.h"
 #include "train/run_services.h"
 #include "train/run_setup.h"
+#include "train/step_profile.h"
 #include "train/trainer.h"
 #include "train/whole_model.h"
 #include "util/error.h"
@@ -141,6 +142,7 @@ class Run {
   void load_model();
   // `checkpoint`: where the run goes on, or empty.
   void attach(const std::string& checkpoint);
+  [[nodiscard]] RunPlan planned() const;
   [[nodiscard]] ModelSizes model_sizes() const;
   [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
   void start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan);
@@ -256,6 +258,14 @@ void Run::load() {
   advise_on_memory(loading_use(config_.model), [this] { load_model(); });
 }
 
+RunPlan Run::planned() const {
+  const config::TrainConfig& train = config_.train;
+  return make_plan(
+      data_.train,
+      {train.train_batch_size, train.gradient_accumulation_steps, group_.group->size()},
+      train.max_train_steps, train.num_train_epochs);
+}
+
 int Run::train() {
   comm::ProcessGroup& group = *group_.group;
   announce();
@@ -264,10 +274,7 @@ int Run::train() {
   const std::string checkpoint = resume_point(config_.train, group);
   attach(checkpoint);
 
-  const data::BatchShape batch{config_.train.train_batch_size,
-                               config_.train.gradient_accumulation_steps, group.size()};
-  RunPlan plan =
-      make_plan(data_.train, batch, config_.train.max_train_steps, config_.train.num_train_epochs);
+  RunPlan plan = planned();
   const std::filesystem::path output_dir = config_.train.output_dir;
   Metrics metrics({output_dir / config_.log.logging_dir, is_root(), config_.log.print_filenames},
                   is_root() ? start_trackers(loaded_) : Trackers());
@@ -278,18 +285,21 @@ int Run::train() {
   if (is_root()) publisher_ = make_publisher(loaded_, plan, hub);
   TrainStep step({*transformer_, weights_->adapters(), weights_->gradients(), *optimizer_, group,
                   optim::clip_options(config_.optim)});
+  StepProfile profile({config_.train.profile, output_dir / "profile", group.rank()}, *transformer_);
   const auto loader =
       std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));
   const optim::LrSchedule schedule =
-      optim::make_schedule(config_.optim, plan.total_steps, batch.global_batch());
+      optim::make_schedule(config_.optim, plan.total_steps, plan.batch.global_batch());
   Trainer trainer({config_,
                    job_,
                    group,
                    *weights_,
                    *optimizer_,
                    step,
+                   profile,
                    ema_.get(),
                    loader,
+                   {transformer_->config(), trains_whole_model(config_.model)},
                    plan,
                    schedule,
                    metrics,

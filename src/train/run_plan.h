@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/rank_slice.h"
+#include "data/share_out.h"
 #include "train/loss_range.h"
 #include "train/sample_loader.h"
 

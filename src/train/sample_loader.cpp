@@ -79,6 +79,14 @@ TrainMicroBatch SampleLoader::load(const std::vector<data::SampleRef>& refs) con
   return batch;
 }
 
+SampleSize SampleLoader::size(const data::SampleRef& ref) const {
+  constexpr int64_t kPixelsPerLatent = 8;
+  const data::Dataset& dataset = *sets_.at(static_cast<size_t>(ref.dataset)).set.dataset;
+  const data::RecordMeta& meta = dataset.meta(ref.record);
+  return {std::ssize(prompt_ids(ref)),
+          (meta.target_height / kPixelsPerLatent) * (meta.target_width / kPixelsPerLatent)};
+}
+
 std::string SampleLoader::name(const data::SampleRef& ref) const {
   const data::Dataset& dataset = *sets_.at(static_cast<size_t>(ref.dataset)).set.dataset;
   return dataset.id() + "/" + dataset.meta(ref.record).path;

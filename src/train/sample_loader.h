@@ -11,6 +11,7 @@
 #include "data/epoch_order.h"
 #include "data/loss_mask.h"
 #include "model/packed_sample.h"
+#include "train/sample_cost.h"
 
 namespace omnigen::train {
 
@@ -20,6 +21,7 @@ struct TrainSample {
   at::Tensor target_CHW;        // x1 - x0
   at::Tensor weights_HW;        // of the squared error; undefined: all 1
   bool regularisation = false;  // the untouched model's prediction replaces the target
+  int64_t place = -1;           // in the global batch; -1: after those before it
   uint64_t adapter_key = 0;     // of what the adapter draws for this sample: dropout
 };
 
@@ -49,6 +51,8 @@ class SampleLoader {
   // Errors: DataError of the data set.
   [[nodiscard]] TrainSample load(const data::SampleRef& ref) const;
   [[nodiscard]] TrainMicroBatch load(const std::vector<data::SampleRef>& refs) const;
+  // Of the sample that load() gives, from the cache's index and token ids alone.
+  [[nodiscard]] SampleSize size(const data::SampleRef& ref) const;
   // "data set id/relative path", for messages and ledgers.
   [[nodiscard]] std::string name(const data::SampleRef& ref) const;
   [[nodiscard]] const std::vector<LoaderSet>& sets() const { return sets_; }

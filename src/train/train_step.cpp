@@ -11,6 +11,7 @@
 #include "adapter/multiplier_scope.h"
 #include "model/packed_layout.h"
 #include "train/flow_matching.h"
+#include "util/profile.h"
 #include "util/stopwatch.h"
 
 namespace omnigen::train {
@@ -57,7 +58,7 @@ class Drawing {
   adapter::AdapterSet& adapters_;
 };
 
-// Every rank's numbers in rank order, which is the order of the global batch.
+// Every rank's numbers in rank order.
 std::vector<double> gather(comm::ProcessGroup& group, const std::vector<double>& local) {
   const std::string bytes(reinterpret_cast<const char*>(local.data()),
                           local.size() * sizeof(double));
@@ -68,6 +69,35 @@ std::vector<double> gather(comm::ProcessGroup& group, const std::vector<double>&
     std::memcpy(all.data() + begin, part.data(), part.size());
   }
   return all;
+}
+
+// Losses and times by place in the global batch, from (place, loss, time) of every rank's samples.
+void put_in_order(const std::vector<double>& all, int64_t num_samples, StepResult* result) {
+  constexpr size_t kValues = 3;
+  TORCH_CHECK(std::ssize(all) == num_samples * static_cast<int64_t>(kValues),
+              "train step: ", all.size() / kValues, " samples for a global batch of ", num_samples);
+  result->sample_losses.resize(static_cast<size_t>(num_samples));
+  result->sample_times.resize(static_cast<size_t>(num_samples));
+  for (size_t i = 0; i * kValues < all.size(); ++i) {
+    const double* values = &all[i * kValues];
+    const size_t place = values[0] < 0 ? i : static_cast<size_t>(values[0]);
+    result->sample_losses.at(place) = values[1];
+    result->sample_times.at(place) = values[2];
+  }
+}
+
+// One loss a sample.
+at::Tensor losses_of(const TrainMicroBatch& batch, const std::vector<at::Tensor>& predictions,
+                     const std::vector<at::Tensor>& targets) {
+  const util::Span span("loss");
+  std::vector<at::Tensor> losses;
+  losses.reserve(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const at::Tensor& weights = batch[i].weights_HW;
+    losses.push_back(sample_loss(predictions[i], targets[i],
+                                 weights.defined() ? weights.to(targets[i].device()) : weights));
+  }
+  return at::stack(losses);
 }
 
 }  // namespace
@@ -84,6 +114,7 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
 
   TORCH_CHECK(parts_.adapters != nullptr,
               "regularisation data need an adapter that can be switched off");
+  const util::Span span("targets without adapter");
   const at::NoGradGuard no_grad;
   const adapter::MultiplierScope off(parts_.adapters, 0.0);
   const auto untouched = parts_.transformer.forward(inputs_of(regularised, device));
@@ -102,47 +133,49 @@ std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double g
   if (parts_.adapters != nullptr && parts_.adapters->draws()) {
     drawing.emplace(*parts_.adapters, rows_of(batch, parts_.transformer.config(), inputs));
   }
-  const auto predictions = parts_.transformer.forward(inputs);
-  std::vector<at::Tensor> losses;
-  losses.reserve(batch.size());
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const at::Tensor& weights = batch[i].weights_HW;
-    losses.push_back(sample_loss(predictions[i], targets[i],
-                                 weights.defined() ? weights.to(targets[i].device()) : weights));
+  const std::vector<at::Tensor> predictions = [&] {
+    const util::Span span("forward");
+    return parts_.transformer.forward(inputs);
+  }();
+  const at::Tensor stacked = losses_of(batch, predictions, targets);
+  {
+    const util::Span span("backward");
+    torch::autograd::backward({stacked.sum() / global_batch}, {});
   }
-  const at::Tensor stacked = at::stack(losses);
-  torch::autograd::backward({stacked.sum() / global_batch}, {});
+  const util::Span span("loss");
   const at::Tensor values = stacked.detach().to(at::kCPU, at::kDouble);
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
-
-StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate) {
+StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate,
+                          std::optional<int64_t> global_batch) {
   StepResult result;
   util::Stopwatch watch;
   int64_t local_samples = 0;
   for (const TrainMicroBatch& batch : micro_batches) local_samples += std::ssize(batch);
-  const auto global_batch = static_cast<double>(local_samples * parts_.group.size());
+  const int64_t num_samples = global_batch.value_or(local_samples * parts_.group.size());
 
   parts_.gradients.zero();
-  std::vector<double> local;  // loss and time of each sample
+  std::vector<double> local;  // place, loss and time of each sample
   for (const TrainMicroBatch& batch : micro_batches) {
-    const auto losses = accumulate(batch, global_batch);
+    const auto losses = accumulate(batch, static_cast<double>(num_samples));
     for (size_t i = 0; i < losses.size(); ++i) {
-      local.insert(local.end(), {losses[i], batch[i].input.timestep});
+      const auto place = static_cast<double>(batch[i].place);
+      local.insert(local.end(), {place, losses[i], batch[i].input.timestep});
     }
   }
   result.compute_s = watch.lap_s();
 
-  reducer_.reduce(parts_.gradients.buffer());
-  const std::vector<double> all = gather(parts_.group, local);
-  for (size_t i = 0; i < all.size(); i += 2) {
-    result.sample_losses.push_back(all[i]);
-    result.sample_times.push_back(all[i + 1]);
-  }
+  const std::vector<double> all = [&] {
+    const util::Span span("communication");
+    reducer_.reduce(parts_.gradients.buffer());
+    return gather(parts_.group, local);
+  }();
+  put_in_order(all, num_samples, &result);
   result.loss = std::accumulate(result.sample_losses.begin(), result.sample_losses.end(), 0.0) /
                 static_cast<double>(result.sample_losses.size());
   result.reduce_s = watch.lap_s();
 
+  const util::Span span("optimizer");
   // Both numbers are the same on every rank, so every rank decides alike.
   result.gradient = optim::clip_gradients(parts_.gradients.buffer(), parts_.clip);
   result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient);

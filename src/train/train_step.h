@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "adapter/adapter_set.h"
@@ -41,8 +42,9 @@ class TrainStep {
   explicit TrainStep(Parts parts) : parts_(parts), reducer_(parts.group) {}
 
   // This rank's micro-batches of a global batch of E samples; loss and gradient are means over the
-  // E. Collective.
-  StepResult run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate);
+  // E. `global_batch`: E, where ranks do not have equal shares. Collective.
+  StepResult run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate,
+                 std::optional<int64_t> global_batch = {});
 
  private:
   // Adds the gradient of (sum of losses) / E; returns the samples' losses.

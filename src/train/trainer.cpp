@@ -9,6 +9,7 @@
 #include "train/loss_by_time.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/profile.h"
 
 namespace omnigen::train {
 namespace {
@@ -37,6 +38,11 @@ class LongWait {
 
 CheckpointLimits limits_of(const config::TrainConfig& config) {
   return {config.checkpoints_total_limit, config.checkpoints_rolling_total_limit};
+}
+
+LoadedBatch next_batch(BatchStream& batches) {
+  const util::Span span("data wait");
+  return batches.next();
 }
 
 std::string first_names(const std::vector<std::string>& names) {
@@ -83,8 +89,8 @@ int Trainer::run() {
                     start_step_, total));
     return finish();
   }
-  BatchStream batches(parts_.loader, parts_.state.seed, parts_.plan.batch, parts_.group.rank(),
-                      parts_.state.cursor,
+  BatchStream batches(parts_.loader, parts_.sample_cost, parts_.state.seed, parts_.plan.batch,
+                      parts_.group.rank(), parts_.state.cursor,
                       static_cast<size_t>(parts_.config.data.dataloader_prefetch_qlen));
   bar_ =
       std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
@@ -103,22 +109,26 @@ int Trainer::run() {
 }
 
 void Trainer::one_step(BatchStream& batches) {
+  parts_.profile.before_step();
   util::Stopwatch watch;
-  const LoadedBatch batch = batches.next();
+  const LoadedBatch batch = next_batch(batches);
   const double wait_s = watch.elapsed_s();
   parts_.job.set_step(parts_.state.step + 1);
-  const StepResult result =
-      parts_.step.run(batch.micro_batches, parts_.schedule.at(parts_.state.step));
+  const StepResult result = parts_.step.run(
+      batch.micro_batches, parts_.schedule.at(parts_.state.step), std::ssize(batch.samples));
   ++parts_.state.step;
   parts_.state.cursor = batch.cursor;
   if (result.finite) {
     nonfinite_in_a_row_ = 0;
+    const util::Span span("EMA");
     if (parts_.ema != nullptr) parts_.ema->update(parts_.state.step);
   } else {
     report_nonfinite(result, batch);
   }
   check_weights_agree();
-  record(result, batch, wait_s, watch.elapsed_s());
+  const double step_s = watch.elapsed_s();
+  parts_.profile.after_step();
+  record(result, batch, wait_s, step_s);
 }
 
 std::vector<std::string> Trainer::names_of(const LoadedBatch& batch) const {

@@ -20,6 +20,7 @@
 #include "train/metrics.h"
 #include "train/run_plan.h"
 #include "train/run_state.h"
+#include "train/step_profile.h"
 #include "train/stop_signal.h"
 #include "train/timetable.h"
 #include "train/train_step.h"
@@ -47,8 +48,10 @@ class Trainer {
     TrainedWeights& weights;
     optim::Optimizer& optimizer;
     TrainStep& step;
+    StepProfile& profile;
     optim::Ema* ema;  // this rank's averages; null: none
     std::shared_ptr<const SampleLoader> loader;
+    SampleCost sample_cost;
     RunPlan plan;
     const optim::LrSchedule& schedule;
     Metrics& metrics;

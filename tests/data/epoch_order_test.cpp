@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "data/rank_slice.h"
+#include "data/share_out.h"
 #include "support/memory_dataset.h"
 #include "util/error.h"
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "end_to_end/workspace.h"
+#include "io/atomic_file.h"
 #include "io/safetensors_reader.h"
 
 namespace omnigen::test {
@@ -54,6 +55,46 @@ TEST(Train, LeavesAdapterCheckpointsAndRecords) {
   EXPECT_TRUE(adapter.contains("lycoris_layers_0_self_attn_to_q.lokr_w1"));
   EXPECT_TRUE(adapter.metadata().contains("lycoris_config"));
   EXPECT_EQ(workspace.metrics("run").size(), 6U);
+}
+
+TEST(Train, AProfileSaysWhereTheTimeOfAStepGoes) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome outcome = workspace.train("run", 2, {"--max_train_steps=5", "--profile=3"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("profile of 3 steps, rank 0: "));
+  const fs::path folder = workspace.output("run") / "profile";
+  const auto profile = nlohmann::json::parse(io::read_file(folder / "profile.json"));
+  EXPECT_EQ(profile.at("steps"), 3);
+  EXPECT_GT(profile.at("roof_flops").get<double>(), 1e8);
+  std::map<std::string, nlohmann::json> parts;
+  double total_s = 0.0;
+  for (const auto& part : profile.at("parts")) {
+    parts[part.at("part")] = part;
+    for (const char* pass : {"forward_s", "backward_s", "recompute_s", "once_s"}) {
+      total_s += part.at(pass).get<double>();
+    }
+  }
+  for (const char* part : {"embedding", "norm", "qkv", "RoPE", "attention", "attention out",
+                           "adapter", "MLP", "SwiGLU", "output"}) {
+    EXPECT_GT(parts.at(part).at("forward_s"), 0.0) << part;
+  }
+  for (const char* part : {"norm", "qkv", "RoPE", "attention", "adapter", "MLP", "SwiGLU"}) {
+    EXPECT_GT(parts.at(part).at("backward_s"), 0.0) << part;
+  }
+  for (const char* part : {"loss", "optimizer", "communication", "data wait", "EMA"}) {
+    EXPECT_GT(parts.at(part).at("once_s"), 0.0) << part;
+  }
+  EXPECT_GT(parts.at("MLP").at("flop").get<double>(), 0.0);
+  const auto rows = workspace.metrics("run");
+  double steps_s = 0.0;
+  for (const int64_t step : {2, 3, 4})
+    steps_s += rows.at(step).at("perf/step_seconds").get<double>();
+  EXPECT_LE(total_s, steps_s / 3 * 1.01);
+  EXPECT_GT(total_s, steps_s / 3 * 0.5);
+  for (const char* trace : {"trace_rank0.json", "trace_rank1.json"}) {
+    EXPECT_GT(nlohmann::json::parse(io::read_file(folder / trace)).at("traceEvents").size(), 30U);
+  }
 }
 
 TEST(Train, TheResolvedConfigurationReproducesTheRun) {
