@@ -117,9 +117,9 @@ Training::Training(const TrainingOptions& options)
                              false};
   loader_ = std::make_shared<train::SampleLoader>(std::vector<train::LoaderSet>{set},
                                                   train::LoaderOptions{});
-  batches_ = std::make_unique<train::BatchStream>(loader_, train::SampleCost(options.config, false),
-                                                  0, data::BatchShape{options.batch, 1, 1}, 0,
-                                                  data::Cursor{}, 2);
+  batches_ = std::make_unique<train::BatchStream>(
+      train::BatchStream::Source{loader_, train::SampleCost(options.config, false)}, 0,
+      data::BatchShape{options.batch, 1, 1}, 0, data::Cursor{}, 2);
 }
 
 train::StepResult Training::step(const std::vector<train::TrainMicroBatch>& micro_batches) {

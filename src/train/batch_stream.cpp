@@ -14,20 +14,18 @@ std::vector<data::TrainSet> train_sets(const SampleLoader& loader) {
 
 }  // namespace
 
-BatchStream::BatchStream(std::shared_ptr<const SampleLoader> loader, const SampleCost& cost,
-                         uint64_t seed, data::BatchShape shape, int64_t rank,
+BatchStream::BatchStream(Source source, uint64_t seed, data::BatchShape shape, int64_t rank,
                          const data::Cursor& start, size_t depth)
-    : loader_(std::move(loader)),
-      cost_(cost),
+    : source_(std::move(source)),
       shape_(shape),
       rank_(rank),
-      stream_(train_sets(*loader_), seed, shape.global_batch(), start),
+      stream_(train_sets(*source_.loader), seed, shape.global_batch(), start),
       prefetch_([this] { return produce(); }, depth) {}
 
 // Samples of one image size and kind count alike: their few words make no difference.
 std::vector<double> BatchStream::costs_of(const std::vector<data::SampleRef>& samples) const {
   const auto set_of = [&](const data::SampleRef& ref) -> const LoaderSet& {
-    return loader_->sets()[static_cast<size_t>(ref.dataset)];
+    return source_.loader->sets()[static_cast<size_t>(ref.dataset)];
   };
   const auto kind_of = [&](const data::SampleRef& ref) {
     const data::RecordMeta& meta = set_of(ref).set.dataset->meta(ref.record);
@@ -39,7 +37,8 @@ std::vector<double> BatchStream::costs_of(const std::vector<data::SampleRef>& sa
   });
   if (alike) return costs;
   for (size_t i = 0; i < samples.size(); ++i) {
-    costs[i] = cost_.flop(loader_->size(samples[i]), set_of(samples[i]).regularisation);
+    costs[i] =
+        source_.cost.flop(source_.loader->size(samples[i]), set_of(samples[i]).regularisation);
   }
   return costs;
 }
@@ -51,7 +50,7 @@ LoadedBatch BatchStream::produce() {
   for (const std::vector<int64_t>& places : shares.at(static_cast<size_t>(rank_))) {
     TrainMicroBatch micro_batch;
     for (const int64_t place : places) {
-      micro_batch.push_back(loader_->load(batch.samples[static_cast<size_t>(place)]));
+      micro_batch.push_back(source_.loader->load(batch.samples[static_cast<size_t>(place)]));
       micro_batch.back().place = place;
     }
     batch.micro_batches.push_back(std::move(micro_batch));

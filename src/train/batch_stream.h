@@ -21,10 +21,13 @@ struct LoadedBatch {
 
 class BatchStream {
  public:
-  // `depth` global batches are loaded ahead. Only what next() has returned counts as drawn. Samples
-  // of different sizes are shared out by `cost`.
-  BatchStream(std::shared_ptr<const SampleLoader> loader, const SampleCost& cost, uint64_t seed,
-              data::BatchShape shape, int64_t rank, const data::Cursor& start, size_t depth);
+  struct Source {
+    std::shared_ptr<const SampleLoader> loader;
+    SampleCost cost;  // by which samples of different sizes are shared out
+  };
+  // `depth` global batches are loaded ahead. Only what next() has returned counts as drawn.
+  BatchStream(Source source, uint64_t seed, data::BatchShape shape, int64_t rank,
+              const data::Cursor& start, size_t depth);
 
   // Errors: DataError of the data set.
   LoadedBatch next() { return prefetch_.next(); }
@@ -33,8 +36,7 @@ class BatchStream {
   LoadedBatch produce();
   [[nodiscard]] std::vector<double> costs_of(const std::vector<data::SampleRef>& samples) const;
 
-  std::shared_ptr<const SampleLoader> loader_;
-  SampleCost cost_;
+  Source source_;
   data::BatchShape shape_;
   int64_t rank_;
   data::SampleStream stream_;

@@ -19,7 +19,8 @@ SampleCost::SampleCost(const model::TransformerConfig& config, bool trains_weigh
 
 double SampleCost::flop(const SampleSize& size, bool regularisation) const {
   const auto causal = static_cast<double>(size.condition + 1);  // the time token
-  const auto image = static_cast<double>(size.latents / latents_per_token_);
+  const int64_t image_tokens = size.latents / latents_per_token_;
+  const auto image = static_cast<double>(image_tokens);
   const double pairs = causal * (causal + 1) / 2 + image * (causal + image);
   const double more = regularisation ? 1.0 : 0.0;
   return (linear_passes_ + more) * per_token_ * (causal + image) +

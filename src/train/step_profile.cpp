@@ -110,7 +110,7 @@ void log_table(const std::vector<PartCost>& parts, int64_t steps, const Roof& ro
 }  // namespace
 
 double PartCost::total_s() const {
-  return std::accumulate(std::begin(seconds), std::end(seconds), 0.0);
+  return std::accumulate(seconds.begin(), seconds.end(), 0.0);
 }
 
 std::vector<PartCost> cost_by_part(const std::vector<util::ThreadSpans>& threads) {

@@ -2,6 +2,7 @@
 // and Perfetto open.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -18,7 +19,7 @@ inline constexpr size_t kNumPasses = 4;
 
 struct PartCost {
   std::string name;
-  double seconds[kNumPasses] = {};  // of itself, without the parts inside it
+  std::array<double, kNumPasses> seconds = {};  // of itself, without the parts inside it
   double flop = 0.0;
 
   [[nodiscard]] double total_s() const;

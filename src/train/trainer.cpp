@@ -89,7 +89,7 @@ int Trainer::run() {
                     start_step_, total));
     return finish();
   }
-  BatchStream batches(parts_.loader, parts_.sample_cost, parts_.state.seed, parts_.plan.batch,
+  BatchStream batches({parts_.loader, parts_.sample_cost}, parts_.state.seed, parts_.plan.batch,
                       parts_.group.rank(), parts_.state.cursor,
                       static_cast<size_t>(parts_.config.data.dataloader_prefetch_qlen));
   bar_ =

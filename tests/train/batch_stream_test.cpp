@@ -25,7 +25,7 @@ std::shared_ptr<const SampleLoader> make_stream_loader() {
 
 BatchStream make_stream(const data::BatchShape& shape, int64_t rank,
                         const data::Cursor& start = {}) {
-  return {make_stream_loader(), kCost, kSeed, shape, rank, start, 2};
+  return {{make_stream_loader(), kCost}, kSeed, shape, rank, start, 2};
 }
 
 // Equal global batch: the ranks' parts, put together, are the one rank's batch, noise and time
@@ -35,9 +35,9 @@ TEST(BatchStream, IsTheSameRunAtAnyNumberOfRanks) {
     auto alone = make_stream({12, 1, 1}, 0);
     std::vector<std::unique_ptr<BatchStream>> ranks;
     for (int64_t rank = 0; rank < world; ++rank) {
-      ranks.push_back(std::make_unique<BatchStream>(make_stream_loader(), kCost, kSeed,
-                                                    data::BatchShape{1, accumulation, world}, rank,
-                                                    data::Cursor{}, 2));
+      ranks.push_back(std::make_unique<BatchStream>(
+          BatchStream::Source{make_stream_loader(), kCost}, kSeed,
+          data::BatchShape{1, accumulation, world}, rank, data::Cursor{}, 2));
     }
     for (int step = 0; step < 5; ++step) {
       const LoadedBatch expected = alone.next();
