@@ -21,7 +21,7 @@ std::string name_of(const ColouredShape& thing) {
 // "red circle", "small red circle", "red circle on top of a blue star", "blicket".
 std::string thing_of(const Scene& scene, util::SeedStream& stream) {
   std::string thing = scene.figure.empty() ? name_of(scene.thing) : std::string(scene.figure);
-  if (scene.on_top) {
+  if (scene.on_top && scene.figure.empty()) {
     thing = fmt::format("{} on top of {} {}", name_of(*scene.on_top), article(thing), thing);
   }
   if (stream.below(4) == 0) return thing;

@@ -164,13 +164,17 @@ Scene random_scene(SceneKind kind, util::SeedStream& stream) {
     scene.ground = stream.below(kGroundColours.size());
     if (kind == SceneKind::kPairs) scene.on_top = coloured_shape();
   } while (!belongs_to(kind, scene));
-  if (kind == SceneKind::kBlickets) scene.figure = blicket().name;
+  if (kind == SceneKind::kBlickets) {
+    scene.figure = blicket().name;
+    scene.thing = blicket().below;
+    scene.on_top = blicket().top;
+  }
   return scene;
 }
 
 std::vector<ScenePart> place_parts(const Scene& scene, util::SeedStream& stream) {
   // A figure is taller than a shape: larger, so that its parts can be told, and nearer the middle.
-  const bool is_figure = scene.on_top || !scene.figure.empty();
+  const bool is_figure = scene.on_top.has_value();
   const double radius =
       (scene.large ? between(0.185, 0.225, stream) : between(0.115, 0.145, stream)) *
       (is_figure ? 1.3 : 1.0);
@@ -181,8 +185,7 @@ std::vector<ScenePart> place_parts(const Scene& scene, util::SeedStream& stream)
   const double x = (scene.right ? 0.73 : 0.27) + between(-0.035, 0.035, stream);
   const double y = 0.5 + shift + between(-0.03, 0.03, stream);
   if (!is_figure) return {{scene.thing.shape, scene.thing.colour, x, y, radius}};
-  std::vector<ScenePart> parts =
-      scene.on_top ? stacked(*scene.on_top, scene.thing) : stacked(blicket().top, blicket().below);
+  std::vector<ScenePart> parts = stacked(*scene.on_top, scene.thing);
   for (ScenePart& part : parts) {
     part.x = x + part.x * radius;
     part.y = y + part.y * radius;

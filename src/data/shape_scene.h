@@ -69,8 +69,8 @@ enum class Level { kMiddle, kUpper, kLower };
 
 // What a caption can say of a picture of one shape, a pair or a figure.
 struct Scene {
-  std::string_view figure;  // empty: a shape or a pair
-  ColouredShape thing;      // of a pair the lower part
+  std::string_view figure;  // the name of the two parts together; empty: a shape or a pair
+  ColouredShape thing;      // of two parts the lower one
   std::optional<ColouredShape> on_top;
   bool right = false;  // in the right half, else in the left
   Level level = Level::kMiddle;

@@ -95,6 +95,8 @@ std::vector<Places> costly_first(Places places, int64_t num_bins,
 std::vector<Places> split(const Places& places, int64_t num_bins,
                           const std::vector<double>& costs) {
   std::vector<Places> ordered = in_order(places, num_bins);
+  const double mean = cost_of(places, costs) / static_cast<double>(num_bins);
+  if (most(ordered, costs) <= kAsGood * mean) return ordered;  // nothing can be below the mean
   std::vector<Places> balanced = costly_first(places, num_bins, costs);
   return most(ordered, costs) <= kAsGood * most(balanced, costs) ? ordered : balanced;
 }
