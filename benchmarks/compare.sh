@@ -32,6 +32,7 @@ bench_of() {
   commit=$(git -C "$root" rev-parse --verify --quiet "$1^{commit}") || { echo "neither a commit nor a folder: $1" >&2; exit 2; }
   tree=$root/build/compare/$commit
   if [ ! -x "$tree/build/benchmarks/train_step_bench" ]; then
+    git -C "$root" worktree prune  # of one that went with a build folder
     [ -d "$tree" ] || git -C "$root" worktree add --detach "$tree" "$commit" >&2
     [ -e "$tree/.venv" ] || ln -s "$root/.venv" "$tree/.venv"
     cmake -S "$tree" -B "$tree/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >&2

@@ -65,7 +65,7 @@ def configuration(cells):
         " default mode, `bypass` its best; its base is always dense",
         f"- machine: {machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
         f"{' with bf16 dot products' if machine['bf16_isa'] else ''}; {machine['threads']} thread(s) for each program",
-        f"- workload: packed samples, ours without checkpointing;"
+        "- workload: packed samples, ours without checkpointing;"
         f" {first['ours'][0]['round_s']['n']} rounds of four samples a run, {len(first['ours'])} runs of each"
         " program, alternating",
         "- GFLOP/s are useful FLOP of a round over its median time; a ratio is the median over pairs of neighbouring"
