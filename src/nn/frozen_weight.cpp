@@ -1,6 +1,5 @@
 #include "nn/frozen_weight.h"
 
-#include "nn/int8_weight.h"
 #include "nn/nf4_weight.h"
 #include "nn/product.h"
 #include "nn/row_scaled_weight.h"
@@ -30,7 +29,6 @@ bool takes_size(WeightFormat format, int64_t out_features, int64_t in_features) 
 FrozenWeightPtr compact(const at::Tensor& weight, WeightFormat format) {
   const at::NoGradGuard no_grad;
   if (format == WeightFormat::kNf4) return c10::make_intrusive<Nf4Weight>(weight);
-  if (format == WeightFormat::kInt8Dynamic) return c10::make_intrusive<Int8Weight>(weight);
   return c10::make_intrusive<RowScaledWeight>(weight, format);
 }
 

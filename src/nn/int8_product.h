@@ -1,26 +1,23 @@
-// int8 codes with a float32 scale per output row, multiplied as integers: rows of the other operand
-// are rounded to int8 as they come, in both directions (dynamic quantization, "W8A8").
+// Products with a weight of int8 codes and a scale per output row, as integers: rows of the other
+// operand are rounded to int8 as they come (dynamic quantization, "W8A8").
 #pragma once
 
-#include "nn/frozen_weight.h"
+#include <torch/types.h>
 
 namespace omnigen::nn {
 
-class Int8Weight : public FrozenWeight {
- public:
-  explicit Int8Weight(const at::Tensor& weight);
+// False where the device's integer product does not take these sizes. Shapes: rows [P, ...], codes
+// [out, in], int8.
+bool has_int8_product(const at::Tensor& rows, const at::Tensor& codes);
 
-  [[nodiscard]] at::Tensor dequantized() const override;
-  [[nodiscard]] at::Tensor multiply(const at::Tensor& x, const at::Tensor& bias) const override;
-  // The scales lie on the axis that is summed over: they go into the gradient before it is rounded.
-  [[nodiscard]] at::Tensor multiply_transposed(const at::Tensor& grad) const override;
-  // "data" [out, in], int8; "scale" [out], float32.
-  [[nodiscard]] Parts parts() const override { return {{"data", codes_}, {"scale", scale_}}; }
-  [[nodiscard]] FrozenWeightPtr to(at::Device device) const override;
+// x · (scale · codes)ᵀ (+ b). Shapes: x [P, in], scale [out], float32, bias [out] or undefined ->
+// [P, out] in x's dtype.
+at::Tensor int8_product(const at::Tensor& x, const at::Tensor& codes, const at::Tensor& scale,
+                        const at::Tensor& bias);
 
- private:
-  at::Tensor codes_;
-  at::Tensor scale_;
-};
+// g · (scale · codes). The scales lie on the axis that is summed over: they go into the gradient
+// before it is rounded. Shapes: g [P, out] -> [P, in].
+at::Tensor int8_product_transposed(const at::Tensor& grad, const at::Tensor& codes,
+                                   const at::Tensor& scale);
 
 }  // namespace omnigen::nn

@@ -1,6 +1,8 @@
 #include "nn/row_scaled_weight.h"
 
+#include "nn/int8_product.h"
 #include "nn/product.h"
+#include "nn/row_quantize.h"
 
 namespace omnigen::nn {
 namespace {
@@ -31,10 +33,22 @@ at::Tensor with_bias(const at::Tensor& out, const at::Tensor& bias) {
   return bias.defined() ? out + bias : out;
 }
 
+std::vector<int64_t> with_last(const at::Tensor& like, int64_t size) {
+  std::vector<int64_t> sizes = like.sizes().vec();
+  sizes.back() = size;
+  return sizes;
+}
+
 }  // namespace
 
 RowScaledWeight::RowScaledWeight(const at::Tensor& weight, WeightFormat format)
     : FrozenWeight(weight), format_(format) {
+  if (format == WeightFormat::kInt8Dynamic) {
+    const QuantizedRows rows = quantize_rows(weight, {});
+    codes_ = rows.codes_PC;
+    scale_ = rows.scale_P.unsqueeze(1);
+    return;
+  }
   const at::Tensor largest = weight.abs().amax(1, /*keepdim=*/true);
   // Each library's own arithmetic: where it divides, and in which dtype.
   scale_ = largest / (is_float8(format) ? kLargestFloat8 : kLargestInt8);
@@ -57,7 +71,7 @@ RowScaledWeight::RowScaledWeight(const at::Tensor& weight, WeightFormat format)
     case WeightFormat::kNf4:
       break;
   }
-  TORCH_CHECK(false, "a format of another class");
+  TORCH_CHECK(false, "a format without codes of its own arithmetic");
 }
 
 at::Tensor RowScaledWeight::dequantized() const {
@@ -65,6 +79,11 @@ at::Tensor RowScaledWeight::dequantized() const {
 }
 
 at::Tensor RowScaledWeight::multiply(const at::Tensor& x, const at::Tensor& bias) const {
+  if (format_ == WeightFormat::kInt8Dynamic) {
+    const at::Tensor rows = x.reshape({-1, in_features()});
+    if (!has_int8_product(rows, codes_)) return FrozenWeight::multiply(x, bias);
+    return int8_product(rows, codes_, scale_.view(-1), bias).view(with_last(x, out_features()));
+  }
   if (format_ == WeightFormat::kInt8Torchao) {
     return with_bias(product(x, code_values(), {}).mul_(scale_.view(-1)), bias);
   }
@@ -79,6 +98,12 @@ at::Tensor RowScaledWeight::multiply(const at::Tensor& x, const at::Tensor& bias
 }
 
 at::Tensor RowScaledWeight::multiply_transposed(const at::Tensor& grad) const {
+  if (format_ == WeightFormat::kInt8Dynamic) {
+    const at::Tensor rows = grad.reshape({-1, out_features()});
+    if (!has_int8_product(rows, codes_)) return FrozenWeight::multiply_transposed(grad);
+    return int8_product_transposed(rows, codes_, scale_.view(-1))
+        .view(with_last(grad, in_features()));
+  }
   if (format_ == WeightFormat::kInt8Torchao) {
     return product(grad * scale_.view(-1), code_values().t(), {});
   }

@@ -64,7 +64,7 @@ TEST_P(FrozenWeightTest, KeepsRowsOfZeros) {
 }
 
 TEST_P(FrozenWeightTest, GivesTheInputGradientOfTheWeightItMultipliesBy) {
-  if (GetParam() == WeightFormat::kInt8Dynamic) return;  // int8_weight_test.cpp
+  if (GetParam() == WeightFormat::kInt8Dynamic) return;  // int8_product_test.cpp
   Linear layer;
   layer.frozen = compact(random_tensor({24, 80}, 1), GetParam());
   layer.bias = random_tensor({24}, 2);
