@@ -1,10 +1,11 @@
 // Q query rows, P key rows, D = H·d channels, H heads, d channels of a head; R rows and K keys of a
 // block.
 //
-// One task is one head of one sample: it alone writes its columns of the result and of the
-// gradients, so that neither threads nor neighbouring samples change a bit. A task goes through
-// blocks of rows; a block's keys are the prefix that its last row may see, and a row that may see
-// less has its tail set to zero.
+// One task is one head of one sample, or all heads of a short one, whose products are too small to
+// be called one by one. It alone writes its columns of the result and of the gradients, so that
+// neither threads nor neighbouring samples change a bit. A task goes through blocks of rows; a
+// block's keys are the prefix that its last row may see, and a row that may see less has its tail
+// set to zero.
 #include "nn/attention.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -33,8 +34,14 @@ struct AttentionPlan {
     int64_t kept_per_head = 0;
     std::vector<Block> blocks;  // the last one sees every key
   };
+  struct Task {
+    size_t sample = 0;
+    int64_t head = 0;  // the first
+    int64_t count = 1;
+  };
 
   std::vector<Sample> samples;
+  std::vector<Task> tasks;
   std::vector<int64_t> limits;  // by query row
   int64_t num_heads = 0;
   int64_t head_dim = 0;
@@ -47,6 +54,7 @@ namespace {
 using Plan = AttentionPlan;
 using Block = AttentionPlan::Block;
 using Sample = AttentionPlan::Sample;
+using Task = AttentionPlan::Task;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -69,9 +77,17 @@ void add_blocks(Sample& sample, const AttentionSpan& span, RowRange range, int64
   }
 }
 
+bool is_short(const AttentionSpan& span) {
+  return span.length <= kBlockRows;
+}
+
 Sample plan_sample(const AttentionSpan& span) {
   constexpr int64_t kCausal = -1;
   Sample sample{span.key_begin, span.length, 0, {}};
+  if (is_short(span) && span.first_query == 0) {
+    add_blocks(sample, span, {0, span.length}, span.length);
+    return sample;
+  }
   int64_t row = 0;
   for (const RowRange& image : span.input_images) {
     add_blocks(sample, span, {row, image.begin}, kCausal);
@@ -110,52 +126,80 @@ std::shared_ptr<Plan> make_plan(const std::vector<AttentionSpan>& spans, int64_t
     Sample sample = plan_sample(span);
     for (Block& block : sample.blocks) block.kept_at += plan->kept;
     plan->kept += sample.kept_per_head * num_heads;
+    const int64_t count = is_short(span) ? num_heads : 1;
+    for (int64_t head = 0; head < num_heads; head += count) {
+      plan->tasks.push_back({plan->samples.size(), head, count});
+    }
     plan->samples.push_back(std::move(sample));
     fill_limits(span, plan->limits);
   }
   return plan;
 }
 
-// One head of one sample.
-class Head {
+// Products of h matrices. Of a single one, `out` may be a part of something wider: it is written
+// in place.
+void product_into(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
+  if (out.size(0) == 1) {
+    at::Tensor only = out[0];
+    at::mm_out(only, a[0], b[0]);
+  } else {
+    out.copy_(at::bmm(a, b));
+  }
+}
+
+void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, bool first) {
+  if (first && sum.scalar_type() == a.scalar_type()) {
+    product_into(sum, a, b);
+  } else if (first) {
+    sum.copy_(at::bmm(a, b));
+  } else if (sum.size(0) == 1 && sum.scalar_type() == a.scalar_type()) {
+    sum[0].addmm_(a[0], b[0]);
+  } else {
+    sum.add_(at::bmm(a, b));
+  }
+}
+
+// What one task computes: h heads of one sample.
+class Heads {
  public:
-  Head(const Plan& plan, const AttentionPass& operands, int64_t task)
+  Heads(const Plan& plan, const AttentionPass& operands, const Task& task)
       : plan_(plan),
         operands_(operands),
-        head_(task % plan.num_heads),
-        sample_(plan.samples[static_cast<size_t>(task / plan.num_heads)]),
-        k_(keys_of(operands.k_PD)),
-        v_(keys_of(operands.v_PD)) {}
+        sample_(plan.samples[task.sample]),
+        head_(task.head),
+        count_(task.count),
+        k_(packed(keys_of(operands.k_PD))),
+        v_(packed(keys_of(operands.v_PD))) {}
 
   void forward(const at::Tensor& out_QD) const {
     for (const Block& block : sample_.blocks) {
       const at::Tensor probabilities = probabilities_of(block, /*known=*/false);
-      at::Tensor out = rows_of(out_QD, block);
-      at::mm_out(out, probabilities, v_.narrow(0, 0, block.keys));
+      product_into(rows_of(out_QD, block), probabilities, v_.narrow(1, 0, block.keys));
     }
   }
 
   void backward(const at::Tensor& grad_QD, const AttentionGradients& into) const {
     const bool wide = k_.scalar_type() != at::kFloat && sample_.blocks.size() > kFewBlocks;
-    at::Tensor grad_k = keys_of(into.k_PD);
-    at::Tensor grad_v = keys_of(into.v_PD);
-    at::Tensor sum_k = wide ? at::empty(k_.sizes(), k_.options().dtype(at::kFloat)) : grad_k;
-    at::Tensor sum_v = wide ? at::empty(v_.sizes(), v_.options().dtype(at::kFloat)) : grad_v;
+    const at::Tensor grad_k = keys_of(into.k_PD);
+    const at::Tensor grad_v = keys_of(into.v_PD);
+    const at::Tensor sum_k = wide ? at::empty(k_.sizes(), k_.options().dtype(at::kFloat)) : grad_k;
+    const at::Tensor sum_v = wide ? at::empty(v_.sizes(), v_.options().dtype(at::kFloat)) : grad_v;
     // From the last block: it covers every key, so that the sums need no zero.
     for (auto block = sample_.blocks.rbegin(); block != sample_.blocks.rend(); ++block) {
       const bool first = block == sample_.blocks.rbegin();
-      const at::Tensor keys = k_.narrow(0, 0, block->keys);
-      const at::Tensor grad = rows_of(grad_QD, *block);
+      const at::Tensor keys = k_.narrow(1, 0, block->keys);
+      const at::Tensor grad = packed(rows_of(grad_QD, *block));
       const at::Tensor probabilities = operands_.probabilities.defined()
                                            ? kept_of(*block)
                                            : probabilities_of(*block, /*known=*/true);
-      add_product(sum_v.narrow(0, 0, block->keys), probabilities.t(), grad, first);
-      const at::Tensor scores = at::mm(grad, v_.narrow(0, 0, block->keys).t());
-      softmax_backward_rows(probabilities, scores, static_cast<float>(plan_.scale));
-      at::Tensor grad_q = rows_of(into.q_QD, *block);
-      at::mm_out(grad_q, scores, keys);
-      add_product(sum_k.narrow(0, 0, block->keys), scores.t(), rows_of(operands_.q_QD, *block),
-                  first);
+      add_product(sum_v.narrow(1, 0, block->keys), probabilities.mT(), grad, first);
+      const at::Tensor scores = at::bmm(grad, v_.narrow(1, 0, block->keys).mT());
+      for (int64_t head = 0; head < count_; ++head) {
+        softmax_backward_rows(probabilities[head], scores[head], static_cast<float>(plan_.scale));
+      }
+      product_into(rows_of(into.q_QD, *block), scores, keys);
+      add_product(sum_k.narrow(1, 0, block->keys), scores.mT(),
+                  packed(rows_of(operands_.q_QD, *block)), first);
     }
     if (wide) {
       grad_k.copy_(sum_k);
@@ -164,66 +208,67 @@ class Head {
   }
 
  private:
-  at::Tensor columns(const at::Tensor& x) const {
-    return x.narrow(1, head_ * plan_.head_dim, plan_.head_dim);
+  // Shapes: [R, D] -> [h, R, d], a view.
+  at::Tensor heads_of(const at::Tensor& x_RD) const {
+    return x_RD.view({x_RD.size(0), plan_.num_heads, plan_.head_dim})
+        .narrow(1, head_, count_)
+        .transpose(0, 1);
   }
   at::Tensor keys_of(const at::Tensor& x_PD) const {
-    return columns(x_PD.narrow(0, sample_.key_begin, sample_.length));
+    return heads_of(x_PD.narrow(0, sample_.key_begin, sample_.length));
   }
   at::Tensor rows_of(const at::Tensor& x_QD, const Block& block) const {
-    return columns(x_QD.narrow(0, block.query, block.rows));
+    return heads_of(x_QD.narrow(0, block.query, block.rows));
+  }
+  // Products of one head read its columns where they are.
+  at::Tensor packed(const at::Tensor& x_HRd) const {
+    return count_ == 1 ? x_HRd : x_HRd.contiguous();
   }
 
   at::Tensor kept_of(const Block& block) const {
-    return operands_.probabilities
-        .narrow(0, block.kept_at + head_ * sample_.kept_per_head, block.rows * block.keys)
-        .view({block.rows, block.keys});
+    return operands_.probabilities.as_strided({count_, block.rows, block.keys},
+                                              {sample_.kept_per_head, block.keys, 1},
+                                              block.kept_at + head_ * sample_.kept_per_head);
   }
 
   // Scores are formed in float32: a bfloat16 score would carry its rounding error into the
   // exponent.
   at::Tensor probabilities_of(const Block& block, bool known) const {
-    const at::Tensor queries = rows_of(operands_.q_QD, block).to(at::kFloat);
+    const at::Tensor queries = packed(rows_of(operands_.q_QD, block)).to(at::kFloat);
     if (!wide_k_.defined()) wide_k_ = k_.to(at::kFloat);
-    const at::Tensor scores = at::mm(queries, wide_k_.narrow(0, 0, block.keys).t());
+    const at::Tensor scores = at::bmm(queries, wide_k_.narrow(1, 0, block.keys).mT());
     at::Tensor out = scores;
     if (operands_.probabilities.defined() && !known) {
       out = kept_of(block);
     } else if (k_.scalar_type() != at::kFloat) {
       out = at::empty(scores.sizes(), k_.options());
     }
-    float* log_sum =
-        operands_.log_sum_HQ.data_ptr<float>() + head_ * operands_.log_sum_HQ.size(1) + block.query;
-    softmax_rows({scores, out, plan_.limits.data() + block.query, log_sum,
-                  static_cast<float>(plan_.scale), known});
-    return out;
-  }
-
-  static void add_product(at::Tensor sum, const at::Tensor& a, const at::Tensor& b, bool first) {
-    if (sum.scalar_type() != a.scalar_type()) {
-      const at::Tensor product = at::mm(a, b);
-      first ? sum.copy_(product) : sum.add_(product);
-    } else if (first) {
-      at::mm_out(sum, a, b);
-    } else {
-      sum.addmm_(a, b);
+    const int64_t queries_of_head = operands_.log_sum_HQ.size(1);
+    for (int64_t head = 0; head < count_; ++head) {
+      float* log_sum =
+          operands_.log_sum_HQ.data_ptr<float>() + (head_ + head) * queries_of_head + block.query;
+      softmax_rows({scores[head], out[head], plan_.limits.data() + block.query, log_sum,
+                    static_cast<float>(plan_.scale), known});
     }
+    return out;
   }
 
   const Plan& plan_;
   const AttentionPass& operands_;
-  int64_t head_;
   const Sample& sample_;
+  int64_t head_;   // the first
+  int64_t count_;  // h
   at::Tensor k_;
   at::Tensor v_;
   mutable at::Tensor wide_k_;
 };
 
 template <class Work>
-void for_each_head(const Plan& plan, const AttentionPass& operands, const Work& work) {
-  const int64_t tasks = std::ssize(plan.samples) * plan.num_heads;
-  parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) work(Head(plan, operands, task));
+void for_each_task(const Plan& plan, const AttentionPass& operands, const Work& work) {
+  parallel_for(std::ssize(plan.tasks), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      work(Heads(plan, operands, plan.tasks[static_cast<size_t>(task)]));
+    }
   });
 }
 
@@ -271,7 +316,7 @@ at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, boo
     pass.probabilities = at::empty({plan.kept}, q.options());
   }
   const at::Tensor out = at::empty(q.sizes(), q.options());
-  for_each_head(plan, pass, [&](const Head& head) { head.forward(out); });
+  for_each_task(plan, pass, [&](const Heads& heads) { heads.forward(out); });
   return out;
 }
 
@@ -283,7 +328,7 @@ AttentionGradients attention_backward(const AttentionPlan& plan, const Attention
   const AttentionGradients into{at::empty(pass.q_QD.sizes(), pass.q_QD.options()),
                                 at::empty(pass.k_PD.sizes(), pass.k_PD.options()),
                                 at::empty(pass.v_PD.sizes(), pass.v_PD.options())};
-  for_each_head(plan, pass, [&](const Head& head) { head.backward(grad, into); });
+  for_each_task(plan, pass, [&](const Heads& heads) { heads.backward(grad, into); });
   return into;
 }
 

@@ -133,12 +133,16 @@ TEST(Attention, RecomputedProbabilitiesGiveTheSameGradients) {
 }
 
 TEST(Attention, Bfloat16NearFloat64) {
-  const AttentionSpan span = span_at(0, 20, 300, {{4, 9}});
-  TensorList inputs;
-  for (const at::Tensor& x : inputs_for(320)) inputs.push_back(x.to(at::kBFloat16));
-  test::expect_near_double(
-      [&](const TensorList& x) { return attention(x[0], x[1], x[2], {span}, kHeads); }, inputs,
-      test::kBfloat16Attention);
+  for (const int64_t image_tokens : {12, 300}) {  // all heads in one product, and one by one
+    const AttentionSpan span = span_at(0, 20, image_tokens, {{4, 9}});
+    TensorList inputs;
+    for (const at::Tensor& x : inputs_for(20 + image_tokens)) {
+      inputs.push_back(x.to(at::kBFloat16));
+    }
+    test::expect_near_double(
+        [&](const TensorList& x) { return attention(x[0], x[1], x[2], {span}, kHeads); }, inputs,
+        test::kBfloat16Attention);
+  }
 }
 
 TEST(Attention, LargeLogitsDoNotOverflow) {
