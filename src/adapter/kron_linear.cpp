@@ -1,5 +1,6 @@
 // T tokens; a, b, c, d, p as in KronFactors. The mixes with W1 are batched over tokens: on one
 // thread that beats one product over a permuted copy at every size measured (hidden 512 to 3072).
+// A small W1 (factor 8 and below) has kernels of its own.
 #include "adapter/kron_linear.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -8,6 +9,7 @@
 
 #include "nn/linear.h"
 #include "nn/parallel.h"
+#include "nn/token_mix.h"
 #include "util/profile.h"
 
 namespace omnigen::adapter {
@@ -60,12 +62,37 @@ void count_product(int64_t rows, int64_t summed, int64_t columns) {
 // The same small matrix on every token. Shapes: [m, n], [T, n, p] -> [T, m, p].
 at::Tensor mix(const at::Tensor& small_MN, const at::Tensor& x_TNP) {
   count_product(x_TNP.size(0) * small_MN.size(0), small_MN.size(1), x_TNP.size(2));
-  if (small_MN.numel() == 1) return x_TNP.mul(small_MN);  // LoRA: nothing to mix
-  return at::bmm(small_MN.expand({x_TNP.size(0), small_MN.size(0), small_MN.size(1)}), x_TNP);
+  if (nn::has_token_mix(small_MN, x_TNP)) {
+    const at::Tensor out =
+        at::empty({x_TNP.size(0), small_MN.size(0), x_TNP.size(2)}, x_TNP.options());
+    nn::token_mix(small_MN.contiguous(), x_TNP, out, nn::MixInto::kReplace);
+    return out;
+  }
+  const at::Tensor small = small_MN.to(x_TNP.scalar_type());
+  if (small.numel() == 1) return x_TNP.mul(small);  // LoRA: nothing to mix
+  return at::bmm(small.expand({x_TNP.size(0), small.size(0), small.size(1)}), x_TNP);
+}
+
+// out += mix(small, x).
+void add_mix(const at::Tensor& out_TMP, const at::Tensor& small_MN, const at::Tensor& x_TNP) {
+  if (nn::has_token_mix(small_MN, x_TNP)) {
+    count_product(x_TNP.size(0) * small_MN.size(0), small_MN.size(1), x_TNP.size(2));
+    nn::token_mix(small_MN.contiguous(), x_TNP, out_TMP, nn::MixInto::kAdd);
+  } else {
+    at::Tensor(out_TMP).add_(mix(small_MN, x_TNP));
+  }
+}
+
+// Σ over tokens of y · xᵀ, in float32 where there are row kernels.
+at::Tensor mix_gradient(const at::Tensor& y_TMP, const at::Tensor& x_TNP, const at::Tensor& w1_AC) {
+  count_product(y_TMP.size(0) * y_TMP.size(1), y_TMP.size(2), x_TNP.size(1));
+  if (nn::has_token_mix(w1_AC, x_TNP)) return nn::token_mix_gradient(y_TMP, x_TNP);
+  return at::bmm(y_TMP, x_TNP.transpose(1, 2)).sum(0, /*keepdim=*/false, w1_AC.scalar_type());
 }
 
 // The scale goes into the smallest matrix, before any rounding.
-at::Tensor scaled(const at::Tensor& w1_AC, double scale, at::ScalarType dtype) {
+at::Tensor scaled(const at::Tensor& w1_AC, double scale, const at::Tensor& x) {
+  const at::ScalarType dtype = nn::has_row_kernels(x) ? at::kFloat : x.scalar_type();
   return scale == 1.0 ? w1_AC.to(dtype) : w1_AC.mul(scale).to(dtype);
 }
 
@@ -139,7 +166,7 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
   const KronFactors& f = pass.factors;
   const at::Tensor& x = pass.x;
   const Sizes s = sizes_of(x, f, out.size(-1));
-  const at::Tensor small = scaled(f.w1_AC, pass.scale, x.scalar_type());
+  const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
   const at::Tensor p_TCP = project(x.contiguous().view({s.tokens, s.c, s.d}), f.before_PD, s);
   if (f.after_BP.defined()) {
     const at::Tensor q_TAP = mix(small, p_TCP);
@@ -147,7 +174,7 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
     out.view({s.tokens * s.a, s.b})
         .addmm_(q_TAP.view({s.tokens * s.a, s.p}), cast(f.after_BP, x.scalar_type()).t());
   } else {
-    out.view({s.tokens, s.a, s.b}).add_(mix(small, p_TCP));
+    add_mix(out.view({s.tokens, s.a, s.b}), small, p_TCP);
   }
   if (f.before_PD.defined()) pass.projected = p_TCP;
 }
@@ -158,7 +185,7 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
   const at::Tensor& x = pass.x;
   const KronFactors& f = pass.factors;
   const Sizes s = sizes_of(x, f, grad_out.size(-1));
-  const at::Tensor small = scaled(f.w1_AC, pass.scale, x.scalar_type());
+  const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
   const at::Tensor g_TAB = grad_out.view({s.tokens, s.a, s.b});
   const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});
   const at::Tensor p_TCP = f.before_PD.defined() ? pass.projected : x_TCD;
@@ -175,12 +202,14 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
                                  .view({s.tokens, s.a, s.p})
                            : g_TAB;
   if (wanted.w1) {
-    count_product(s.tokens * s.a, s.p, s.c);
-    const at::Tensor by_token_TAC = at::bmm(dq_TAP, p_TCP.transpose(1, 2));
     found.factors.w1_AC =
-        by_token_TAC.sum(0, /*keepdim=*/false, f.w1_AC.scalar_type()).mul_(pass.scale);
+        mix_gradient(dq_TAP, p_TCP, f.w1_AC).to(f.w1_AC.scalar_type()).mul_(pass.scale);
   }
   if (!wanted.before && mode == GradX::kUnwanted) return found;
+  if (!f.before_PD.defined() && mode == GradX::kAdd) {
+    add_mix(grad_x.view({s.tokens, s.c, s.d}), small.t(), dq_TAP);
+    return found;
+  }
   const at::Tensor dp_TCP = mix(small.t(), dq_TAP);
   if (wanted.before) {
     count_product(s.tokens * s.c, s.p, s.d);
