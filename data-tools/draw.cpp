@@ -39,6 +39,9 @@ const SetName& set_of(const ParsedArguments& parsed) {
                        [&](const SetName& set) { return name == set.name; });
 }
 
+// Have every ground in either half in both sizes.
+constexpr uint64_t kFewBlickets = 20;
+
 struct Drawing {
   std::string caption;
   data::Image image;
@@ -46,7 +49,11 @@ struct Drawing {
 
 Drawing make_drawing(const SetName& set, uint64_t seed, int64_t number, int64_t side) {
   util::SeedStream stream(seed, "draw", {set.name}, static_cast<uint64_t>(number));
-  const data::Scene scene = data::random_scene(set.kind, stream);
+  data::Scene scene = data::random_scene(set.kind, stream);
+  if (set.kind == data::SceneKind::kBlickets) {
+    // Another seed's first pictures are of other scenes.
+    data::spread_evenly(scene, seed * kFewBlickets + static_cast<uint64_t>(number));
+  }
   Drawing drawing;
   drawing.caption = data::scene_caption(scene, stream);
   if (side > 0) {

@@ -172,6 +172,13 @@ Scene random_scene(SceneKind kind, util::SeedStream& stream) {
   return scene;
 }
 
+void spread_evenly(Scene& scene, uint64_t number) {
+  scene.right = number % 2 == 1;
+  scene.large = number / 2 % 2 == 1;
+  scene.level = static_cast<Level>(number % 3);
+  scene.ground = number % kGroundColours.size();
+}
+
 std::vector<ScenePart> place_parts(const Scene& scene, util::SeedStream& stream) {
   // A figure is taller than a shape: larger, so that its parts can be told, and nearer the middle.
   const bool is_figure = scene.on_top.has_value();

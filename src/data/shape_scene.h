@@ -86,6 +86,10 @@ enum class SceneKind { kShapes, kHeldOutShapes, kPairs, kBlickets };
 // All facts drawn uniformly from those of the kind.
 Scene random_scene(SceneKind kind, util::SeedStream& stream);
 
+// Sets half, size, ground and level to the number-th of their 60 combinations, in an order in which
+// any 20 in a row have every half, size and ground together.
+void spread_evenly(Scene& scene, uint64_t number);
+
 // A caption in one of many wordings. Shapes and colours (or the figure) and half are always named;
 // size, level and ground often.
 std::string scene_caption(const Scene& scene, util::SeedStream& stream);

@@ -119,6 +119,21 @@ TEST(ShapeScene, KindsDivideTheCombinations) {
   for (const auto& combination : seen[1]) EXPECT_FALSE(seen[0].contains(combination));
 }
 
+TEST(ShapeScene, TwentyInARowShowEveryGroundInEitherHalfAndSize) {
+  std::set<std::tuple<bool, bool, Level, size_t>> all;
+  for (uint64_t first = 0; first < 60; first += 20) {
+    std::set<std::tuple<bool, bool, size_t>> some;
+    for (uint64_t i = first; i < first + 20; ++i) {
+      Scene scene;
+      spread_evenly(scene, i + 7);
+      some.emplace(scene.right, scene.large, scene.ground);
+      all.emplace(scene.right, scene.large, scene.level, scene.ground);
+    }
+    EXPECT_EQ(some.size(), 20U);
+  }
+  EXPECT_EQ(all.size(), 60U);
+}
+
 TEST(ShapeScene, TheSameStreamGivesTheSamePicture) {
   const auto draw = [](uint64_t number) {
     util::SeedStream stream = stream_of(number);
