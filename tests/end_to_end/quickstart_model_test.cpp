@@ -34,7 +34,7 @@ TEST(QuickstartModel, DrawsWhatItIsAsked) {
       workspace.train("run", 1,
                       {"--max_train_steps=1", "--validation_disable=false",
                        "--disable_benchmark=false", "--validation_resolution=128x128",
-                       "--validation_num_inference_steps=12", "--validation_guidance=2.5"});
+                       "--validation_num_inference_steps=12", "--validation_guidance=2.0"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   int num_right = 0;
   int num_judged = 0;
@@ -48,7 +48,7 @@ TEST(QuickstartModel, DrawsWhatItIsAsked) {
     num_right += data::judge(data::decode_image(bytes, "image").image, *asked).whole ? 1 : 0;
   }
   EXPECT_EQ(num_judged, kPrompts);
-  EXPECT_GE(num_right, 11);  // of 0.85 and more: fewer come up once in several hundred draws
+  EXPECT_GE(num_right, 12);  // of 0.92: fewer come up once in a few hundred draws
 }
 
 TEST(DrawnShapes, AreDrawnAndJudged) {
