@@ -103,7 +103,9 @@ Training::Training(const TrainingOptions& options)
   gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
   optimizer_ = std::make_unique<optim::AdamW>(parameters_, optim::AdamWOptions{});
   if (options.checkpointing) {
-    transformer_->set_gradient_checkpointing(true, [this](int64_t block) {
+    const auto layers = static_cast<size_t>(transformer_->config().num_layers);
+    const std::vector<model::Recompute> every_block(layers, model::Recompute::kFull);
+    transformer_->set_recompute(every_block, [this](int64_t block) {
       return adapters_.parameters_below(fmt::format("layers.{}.", block));
     });
   }

@@ -33,20 +33,20 @@ std::array<const nn::Linear*, kNumLayers> layers_of(const TransformerBlock& bloc
 }
 
 struct BlockCall : torch::CustomClassHolder {
-  BlockCall(const TransformerBlock& called, const BlockContext& context, bool recomputes)
+  BlockCall(const TransformerBlock& called, const BlockContext& context, Recompute again)
       : block(called),
         spans(context.spans),
         key_angles{context.key_angles.cos.contiguous(), context.key_angles.sin.contiguous()},
         query_angles{context.query_angles.cos.contiguous(), context.query_angles.sin.contiguous()},
         query_rows(context.query_rows),
-        recompute(recomputes) {}
+        recompute(again) {}
 
   const TransformerBlock& block;
   std::vector<nn::AttentionSpan> spans;
   nn::RotaryAngles key_angles;
   nn::RotaryAngles query_angles;
   std::vector<nn::RowRange> query_rows;
-  bool recompute;
+  Recompute recompute;
   nn::AttentionPlanPtr plan;  // of the first forward pass
 };
 
@@ -111,6 +111,12 @@ class BlockPass {
                                        call_.block.rms_norm_eps);
     kept.gate_up_QF = linear(kGateUp, kept.second.normed, kept);
     return {kept.second.sum, linear(kDown, nn::swiglu_forward(kept.gate_up_QF), kept)};
+  }
+
+  // The MLP's first product, again.
+  void open_mlp(Kept& kept) const {
+    const at::Tensor normed = normed_again(kept.second, call_.block.post_attention_layernorm);
+    kept.gate_up_QF = linear(kGateUp, normed, kept);
   }
 
   // Returns the gradient of the block's input, undefined where it is not wanted.
@@ -221,10 +227,13 @@ class BlockFunction : public torch::autograd::Function<BlockFunction> {
     kept.first = nn::rms_norm_forward(value, pending.value_or(at::Tensor()),
                                       call->block.input_layernorm, call->block.rms_norm_eps);
     const Stream out = BlockPass(*call).forward(kept);
-    if (call->recompute) {
+    if (call->recompute == Recompute::kFull) {
       const nn::RmsNormPass first = kept.first;
       kept = {};
       kept.first = first;
+    } else if (call->recompute == Recompute::kSelective) {
+      kept.gate_up_QF = at::Tensor();
+      kept.of_adapter[kGateUp] = at::Tensor();
     }
     variable_list saved;
     kept.each([&](at::Tensor& tensor) { saved.push_back(tensor); });
@@ -245,7 +254,10 @@ class BlockFunction : public torch::autograd::Function<BlockFunction> {
     auto next = saved.begin();
     kept.each([&](at::Tensor& tensor) { tensor = *next++; });
     const BlockPass pass(*call);
-    if (call->recompute) {
+    if (call->recompute == Recompute::kSelective) {
+      const util::Span span("recompute");
+      pass.open_mlp(kept);
+    } else if (call->recompute == Recompute::kFull) {
       const util::Span span("recompute");
       kept.first = nn::rms_norm_forward(kept.first.sum, {}, call->block.input_layernorm,
                                         call->block.rms_norm_eps);
@@ -281,7 +293,7 @@ bool runs_as_one(const TransformerBlock& block, const Stream& in) {
 }
 
 Stream block_as_one(const TransformerBlock& block, const Stream& in, const BlockContext& context,
-                    bool recompute) {
+                    Recompute recompute) {
   std::vector<at::Tensor> leaves;
   for (const nn::Linear* layer : layers_of(block)) {
     const std::vector<at::Tensor> of_layer = nn::explicit_leaves(*layer);

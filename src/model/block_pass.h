@@ -1,10 +1,11 @@
 // A transformer block as one node of the graph: forward and a hand-written backward pass.
 //
 // TransformerBlock::forward() is the readable form of the same. Here nothing is recorded inside the
-// block, only what the backward pass reads is kept (or, with `recompute`, the residual stream
-// alone), frozen weights get no gradient, and results are added to in place.
+// block, only what the backward pass reads and does not compute again is kept, frozen weights get
+// no gradient, and results are added to in place.
 #pragma once
 
+#include "model/recompute.h"
 #include "model/transformer_block.h"
 
 namespace omnigen::model {
@@ -15,6 +16,6 @@ bool runs_as_one(const TransformerBlock& block, const Stream& in);
 
 // `block` must outlive the backward pass.
 Stream block_as_one(const TransformerBlock& block, const Stream& in, const BlockContext& context,
-                    bool recompute);
+                    Recompute recompute);
 
 }  // namespace omnigen::model

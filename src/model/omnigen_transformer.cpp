@@ -1,14 +1,18 @@
 // B samples, P packed tokens, N output-image tokens, D hidden size, d head dim.
 #include "model/omnigen_transformer.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "model/block_pass.h"
 #include "model/packed_layout.h"
 #include "model/patch_embed.h"
+#include "model/token_sequence.h"
 #include "model/transformer_block.h"
 #include "nn/ada_norm.h"
 #include "nn/checkpoint_segment.h"
+#include "nn/explicit_linear.h"
+#include "nn/parallel.h"
 #include "nn/rms_norm.h"
 #include "nn/rotary.h"
 #include "nn/timestep_embedding.h"
@@ -122,23 +126,17 @@ struct OmniGenTransformer::Impl {
     }
   }
 
-  std::vector<at::Tensor> forward(const MicroBatch& batch) const;
-  // Condition tokens, time token and output image of every sample, one after another. Shapes: [P,
-  // D].
-  at::Tensor sequence(const MicroBatch& batch, const PackedLayout& layout,
-                      const at::Tensor& time_tokens) const;
-  void add_condition_tokens(const PackedSample& sample, const at::Tensor& text,
-                            const at::Tensor& images, std::vector<at::Tensor>& pieces) const;
-  at::Tensor text_tokens(const MicroBatch& batch) const;
-  at::Tensor input_image_tokens(const MicroBatch& batch) const;
+  std::vector<at::Tensor> forward(const MicroBatch& batch, size_t num_blocks) const;
   nn::RotaryAngles angles(const PackedLayout& layout) const;
   // Shapes: [P, D] -> output-image rows [N, D].
   Stream run_blocks(at::Tensor tokens, const PackedLayout& layout,
-                    const nn::RotaryAngles& key_angles) const;
+                    const nn::RotaryAngles& key_angles, size_t num_blocks) const;
   Stream run_block(size_t index, const Stream& in, const BlockContext& context) const;
   std::vector<at::Tensor> velocities(const Stream& stream, const PackedLayout& layout,
                                      const at::Tensor& time_embedding) const;
   std::map<std::string, nn::Linear*> linears();
+  // Whether rows behind the samples' are computed with the others and change nothing.
+  bool treats_rows_alike() const;
   at::ScalarType dtype() const { return embed_tokens.scalar_type(); }
   at::Device device() const { return embed_tokens.device(); }
   void observe(const std::string& name, const at::Tensor& value) const {
@@ -157,72 +155,9 @@ struct OmniGenTransformer::Impl {
   nn::Linear proj_out;
   std::vector<std::pair<std::string, at::Tensor>> named;
   StageObserver observer;
-  bool checkpointing = false;
-  size_t checkpointing_interval = 1;
+  std::vector<Recompute> recompute;
   ParametersOf parameters_of;
 };
-
-at::Tensor OmniGenTransformer::Impl::text_tokens(const MicroBatch& batch) const {
-  std::vector<int64_t> ids;
-  for (const PackedSample& sample : batch) {
-    ids.insert(ids.end(), sample.input_ids.begin(), sample.input_ids.end());
-  }
-  for (const int64_t id : ids) {
-    TORCH_CHECK(id >= 0 && id < config.vocab_size, "transformer: token id ", id,
-                " is outside the vocabulary of ", config.vocab_size);
-  }
-  return at::embedding(embed_tokens, at::tensor(ids, at::kLong).to(device()));
-}
-
-at::Tensor OmniGenTransformer::Impl::input_image_tokens(const MicroBatch& batch) const {
-  std::vector<at::Tensor> latents;
-  for (const PackedSample& sample : batch) {
-    for (const InputImage& image : sample.input_images) latents.push_back(image.latent_CHW);
-  }
-  return latents.empty() ? at::Tensor() : patch_embed.input_tokens(latents);
-}
-
-// `text` and `images` are the sample's own rows.
-void OmniGenTransformer::Impl::add_condition_tokens(const PackedSample& sample,
-                                                    const at::Tensor& text,
-                                                    const at::Tensor& images,
-                                                    std::vector<at::Tensor>& pieces) const {
-  int64_t row = 0;
-  int64_t image_row = 0;
-  for (const InputImage& image : sample.input_images) {
-    const int64_t count = image.end - image.start;
-    if (image.start > row) pieces.push_back(text.narrow(0, row, image.start - row));
-    pieces.push_back(images.narrow(0, image_row, count));
-    image_row += count;
-    row = image.end;
-  }
-  if (text.size(0) > row) pieces.push_back(text.narrow(0, row, text.size(0) - row));
-}
-
-at::Tensor OmniGenTransformer::Impl::sequence(const MicroBatch& batch, const PackedLayout& layout,
-                                              const at::Tensor& time_tokens) const {
-  const at::Tensor text = text_tokens(batch);
-  const at::Tensor input_images = input_image_tokens(batch);
-  std::vector<at::Tensor> latents;
-  for (const PackedSample& sample : batch) latents.push_back(sample.latent_CHW);
-  const at::Tensor images = patch_embed.output_tokens(latents);
-  std::vector<at::Tensor> pieces;
-  int64_t text_row = 0;
-  int64_t input_row = 0;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const SampleLayout& rows = layout.samples[i];
-    int64_t input_count = 0;
-    for (const InputImage& image : batch[i].input_images) input_count += image.end - image.start;
-    add_condition_tokens(
-        batch[i], text.narrow(0, text_row, rows.num_condition),
-        input_count > 0 ? input_images.narrow(0, input_row, input_count) : at::Tensor(), pieces);
-    pieces.push_back(time_tokens.narrow(0, static_cast<int64_t>(i), 1));
-    pieces.push_back(images.narrow(0, rows.image_begin, rows.grid.tokens()));
-    text_row += rows.num_condition;
-    input_row += input_count;
-  }
-  return at::cat(pieces, 0);
-}
 
 nn::RotaryAngles OmniGenTransformer::Impl::angles(const PackedLayout& layout) const {
   std::vector<at::Tensor> cos;
@@ -232,17 +167,33 @@ nn::RotaryAngles OmniGenTransformer::Impl::angles(const PackedLayout& layout) co
     cos.push_back(of_sample.cos);
     sin.push_back(of_sample.sin);
   }
+  if (layout.num_rows > layout.num_tokens) {
+    const at::Tensor rest =
+        at::zeros({layout.num_rows - layout.num_tokens, cos[0].size(1)}, cos[0].options());
+    cos.push_back(rest);
+    sin.push_back(rest);
+  }
   if (cos.size() == 1) return {cos[0], sin[0]};
   return {at::cat(cos, 0), at::cat(sin, 0)};
+}
+
+bool OmniGenTransformer::Impl::treats_rows_alike() const {
+  if (observer || !nn::has_row_kernels(embed_tokens)) return false;
+  return std::all_of(blocks.begin(), blocks.end(), [](const TransformerBlock& block) {
+    const auto layers = {&block.to_q,   &block.to_k,         &block.to_v,
+                         &block.to_out, &block.gate_up_proj, &block.down_proj};
+    return std::all_of(layers.begin(), layers.end(),
+                       [](const nn::Linear* layer) { return nn::has_fixed_adapter(*layer); });
+  });
 }
 
 Stream OmniGenTransformer::Impl::run_block(size_t index, const Stream& in,
                                            const BlockContext& context) const {
   const TransformerBlock& block = blocks[index];
-  const bool recomputed = checkpointing && index % checkpointing_interval == 0;
+  const Recompute again = index < recompute.size() ? recompute[index] : Recompute::kNone;
   if (!at::GradMode::is_enabled()) return block.forward(in, context);
-  if (runs_as_one(block, in)) return block_as_one(block, in, context, recomputed);
-  if (!recomputed) return block.forward(in, context);
+  if (runs_as_one(block, in)) return block_as_one(block, in, context, again);
+  if (again == Recompute::kNone) return block.forward(in, context);
   // The context is copied: backward recomputes after this call has returned.
   const auto segment = [&block, spans = context.spans, keys = context.key_angles,
                         queries = context.query_angles,
@@ -255,7 +206,8 @@ Stream OmniGenTransformer::Impl::run_block(size_t index, const Stream& in,
 }
 
 Stream OmniGenTransformer::Impl::run_blocks(at::Tensor tokens, const PackedLayout& layout,
-                                            const nn::RotaryAngles& key_angles) const {
+                                            const nn::RotaryAngles& key_angles,
+                                            size_t num_blocks) const {
   std::vector<nn::RowRange> image_rows;
   for (const SampleLayout& rows : layout.samples) {
     image_rows.push_back({rows.begin + rows.num_condition + 1, rows.begin + rows.length()});
@@ -264,9 +216,9 @@ Stream OmniGenTransformer::Impl::run_blocks(at::Tensor tokens, const PackedLayou
                                       take_rows(key_angles.sin, image_rows)};
   const std::vector<nn::RowRange> every_row;
   Stream stream{std::move(tokens), {}};
-  for (size_t i = 0; i < blocks.size(); ++i) {
+  for (size_t i = 0; i < num_blocks; ++i) {
     // After the last block nothing reads the text rows; an observer may.
-    const bool only_images = i + 1 == blocks.size() && !observer;
+    const bool only_images = i + 1 == num_blocks && !observer;
     stream = only_images
                  ? run_block(i, stream, {layout.image_rows, key_angles, image_angles, image_rows})
                  : run_block(i, stream, {layout.all_rows, key_angles, key_angles, every_row});
@@ -300,10 +252,12 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::velocities(
   return result;
 }
 
-std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batch) const {
+std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batch,
+                                                          size_t num_blocks) const {
   if (batch.empty()) return {};
   std::optional<util::Span> embedding(std::in_place, "embedding");
-  const PackedLayout layout = make_layout(config, batch);
+  PackedLayout layout = make_layout(config, batch);
+  if (treats_rows_alike()) layout.num_rows = rounded_rows(layout.num_tokens);
   std::vector<float> times;
   for (const PackedSample& sample : batch) times.push_back(static_cast<float>(sample.timestep));
   const at::Tensor features =
@@ -312,7 +266,8 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batc
   const at::Tensor time_tokens = time_token.forward(features);
   const at::Tensor time_embedding = t_embedder.forward(features);
   const nn::RotaryAngles key_angles = angles(layout);
-  const at::Tensor tokens = sequence(batch, layout, time_tokens);
+  const at::Tensor tokens =
+      TokenSequence{config.vocab_size, embed_tokens, patch_embed}.pack(batch, layout, time_tokens);
   embedding.reset();
   if (observer) {
     observe("time_token", time_tokens);
@@ -321,25 +276,25 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batc
     observe("rope_sin", at::cat({key_angles.sin, key_angles.sin}, 1));
     observe("sequence", tokens);
   }
-  return velocities(run_blocks(tokens, layout, key_angles), layout, time_embedding);
+  return velocities(run_blocks(tokens, layout, key_angles, num_blocks), layout, time_embedding);
 }
 
 OmniGenTransformer::OmniGenTransformer(const TransformerConfig& config, TransformerWeights weights)
     : impl_(std::make_unique<Impl>(config, std::move(weights))) {}
 OmniGenTransformer::~OmniGenTransformer() = default;
 
-std::vector<at::Tensor> OmniGenTransformer::forward(const MicroBatch& batch) const {
-  return impl_->forward(batch);
+std::vector<at::Tensor> OmniGenTransformer::forward(const MicroBatch& batch,
+                                                    std::optional<int64_t> blocks) const {
+  return impl_->forward(batch, static_cast<size_t>(blocks.value_or(config().num_layers)));
 }
 
 void OmniGenTransformer::set_stage_observer(StageObserver observer) {
   impl_->observer = std::move(observer);
 }
 
-void OmniGenTransformer::set_gradient_checkpointing(bool enabled, ParametersOf parameters_of,
-                                                    int64_t interval) {
-  impl_->checkpointing = enabled;
-  impl_->checkpointing_interval = static_cast<size_t>(interval);
+void OmniGenTransformer::set_recompute(std::vector<Recompute> of_block,
+                                       ParametersOf parameters_of) {
+  impl_->recompute = std::move(of_block);
   impl_->parameters_of = std::move(parameters_of);
 }
 

@@ -9,11 +9,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/packed_sample.h"
+#include "model/recompute.h"
 #include "model/transformer_config.h"
 #include "nn/frozen_weight.h"
 #include "nn/module_info.h"
@@ -37,8 +39,10 @@ class OmniGenTransformer {
   OmniGenTransformer(const OmniGenTransformer&) = delete;
   OmniGenTransformer& operator=(const OmniGenTransformer&) = delete;
 
-  // Predicted velocities x1 - x0, one per sample. Shapes: [C, h, w] each, float32.
-  [[nodiscard]] std::vector<at::Tensor> forward(const MicroBatch& batch) const;
+  // Predicted velocities x1 - x0, one per sample. Shapes: [C, h, w] each, float32. With `blocks`
+  // the first ones only: what a block costs can be measured so.
+  [[nodiscard]] std::vector<at::Tensor> forward(const MicroBatch& batch,
+                                                std::optional<int64_t> blocks = {}) const;
 
   // Activations on the way, by name, for tests and diagnostics: time_token, time_embedding [B, D],
   // rope_cos, rope_sin [P, d], sequence, layer_0, layer_1, … [P, D], modulated [N, D], of the
@@ -46,11 +50,10 @@ class OmniGenTransformer {
   using StageObserver = std::function<void(const std::string& name, const at::Tensor& value)>;
   void set_stage_observer(StageObserver observer);
 
-  // Recompute every `interval`-th block in backward; `parameters_of(block)` are the trained leaves
-  // that it uses.
-  void set_gradient_checkpointing(
-      bool enabled, std::function<std::vector<at::Tensor>(int64_t block)> parameters_of,
-      int64_t interval = 1);
+  // By block; those beyond the end recompute nothing. `parameters_of(block)` are the trained leaves
+  // that a block uses. Where a block does not run as one (block_pass.h), kSelective is kFull.
+  void set_recompute(std::vector<Recompute> of_block,
+                     std::function<std::vector<at::Tensor>(int64_t block)> parameters_of);
 
   [[nodiscard]] const TransformerConfig& config() const;
   // Every weight by diffusers name, in the order of definition; the positional table excluded.

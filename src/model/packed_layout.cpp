@@ -1,5 +1,8 @@
 #include "model/packed_layout.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace omnigen::model {
 namespace {
 
@@ -56,7 +59,15 @@ PackedLayout make_layout(const TransformerConfig& config, const MicroBatch& batc
     layout.num_image_tokens += rows.grid.tokens();
     layout.samples.push_back(rows);
   }
+  layout.num_rows = layout.num_tokens;
   return layout;
+}
+
+int64_t rounded_rows(int64_t num_tokens) {
+  constexpr int64_t kMostAdded = 64;  // one row in so many
+  const auto step = static_cast<int64_t>(
+      std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, num_tokens / kMostAdded))));
+  return (num_tokens + step - 1) / step * step;
 }
 
 }  // namespace omnigen::model

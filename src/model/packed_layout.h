@@ -36,11 +36,16 @@ struct PackedLayout {
   std::vector<nn::AttentionSpan> all_rows;    // every token asks
   std::vector<nn::AttentionSpan> image_rows;  // output-image tokens only: the last block
   int64_t num_tokens = 0;
+  int64_t num_rows = 0;  // num_tokens, or more: rows of zeros behind the last sample
   int64_t num_image_tokens = 0;
 };
 
 // Errors: TORCH_CHECK with the offending sizes where a sample does not fit the model or its slots
 // do not fit its images.
 PackedLayout make_layout(const TransformerConfig& config, const MicroBatch& batch);
+
+// The next number of rows that is a multiple of a power of two, at most 1/64 more: captions of any
+// length then give products of few sizes, and a library makes and keeps one kernel a size.
+int64_t rounded_rows(int64_t num_tokens);
 
 }  // namespace omnigen::model

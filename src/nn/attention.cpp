@@ -43,6 +43,8 @@ struct AttentionPlan {
   std::vector<Sample> samples;
   std::vector<Task> tasks;
   std::vector<int64_t> limits;  // by query row
+  int64_t query_end = 0;        // rows behind it belong to no sample
+  int64_t key_end = 0;
   int64_t num_heads = 0;
   int64_t head_dim = 0;
   int64_t kept = 0;  // elements of all probabilities
@@ -132,6 +134,8 @@ std::shared_ptr<Plan> make_plan(const std::vector<AttentionSpan>& spans, int64_t
     }
     plan->samples.push_back(std::move(sample));
     fill_limits(span, plan->limits);
+    plan->query_end = std::max(plan->query_end, span.query_begin + span.length - span.first_query);
+    plan->key_end = std::max(plan->key_end, span.key_begin + span.length);
   }
   return plan;
 }
@@ -272,6 +276,13 @@ void for_each_task(const Plan& plan, const AttentionPass& operands, const Work& 
   });
 }
 
+// Of the size of `like`; what lies behind the samples is zero.
+at::Tensor empty_up_to(int64_t end, const at::Tensor& like) {
+  const at::Tensor out = at::empty(like.sizes(), like.options());
+  if (end < out.size(0)) out.narrow(0, end, out.size(0) - end).zero_();
+  return out;
+}
+
 struct PlanHolder : torch::CustomClassHolder {
   explicit PlanHolder(std::shared_ptr<const Plan> held) : plan(std::move(held)) {}
   std::shared_ptr<const Plan> plan;
@@ -315,7 +326,7 @@ at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, boo
   if (keep && plan.kept * q.element_size() <= kMaxKeptBytes) {
     pass.probabilities = at::empty({plan.kept}, q.options());
   }
-  const at::Tensor out = at::empty(q.sizes(), q.options());
+  const at::Tensor out = empty_up_to(plan.query_end, q);
   for_each_task(plan, pass, [&](const Heads& heads) { heads.forward(out); });
   return out;
 }
@@ -325,9 +336,9 @@ AttentionGradients attention_backward(const AttentionPlan& plan, const Attention
   const util::Span span("attention");
   util::count_flop(8.0 * static_cast<double>(plan.kept * plan.head_dim));  // four products
   const at::Tensor grad = grad_QD.contiguous();
-  const AttentionGradients into{at::empty(pass.q_QD.sizes(), pass.q_QD.options()),
-                                at::empty(pass.k_PD.sizes(), pass.k_PD.options()),
-                                at::empty(pass.v_PD.sizes(), pass.v_PD.options())};
+  const AttentionGradients into{empty_up_to(plan.query_end, pass.q_QD),
+                                empty_up_to(plan.key_end, pass.k_PD),
+                                empty_up_to(plan.key_end, pass.v_PD)};
   for_each_task(plan, pass, [&](const Heads& heads) { heads.backward(grad, into); });
   return into;
 }

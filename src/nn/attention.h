@@ -32,6 +32,8 @@ struct AttentionSpan {
   std::vector<RowRange> input_images;  // below num_causal, ascending, disjoint
 };
 
+// Rows behind the last sample give zeros and have no gradient.
+//
 // Scale 1/sqrt(d); softmax in float32. Samples are independent of each other, to the last bit where
 // a head's rows begin at multiples of 64 bytes (matrix products round by alignment). Shapes: q, the
 // result [Q, H·d], k, v [P, H·d].

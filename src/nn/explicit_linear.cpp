@@ -26,6 +26,10 @@ bool is_explicit(const Linear& linear, const at::Tensor& x) {
   if (!has_row_kernels(x) || x.dim() != 2) return false;
   if (!is_frozen(linear.weight) || !is_frozen(linear.bias)) return false;
   if (linear.weight.defined() && linear.weight.scalar_type() != x.scalar_type()) return false;
+  return has_fixed_adapter(linear);
+}
+
+bool has_fixed_adapter(const Linear& linear) {
   const ExplicitAdapter* adapter = adapter_of(linear);
   return linear.adapter == nullptr || (adapter != nullptr && adapter->is_explicit());
 }

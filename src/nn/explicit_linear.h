@@ -37,6 +37,8 @@ class ExplicitAdapter {
 // explicit or absent.
 bool is_explicit(const Linear& linear, const at::Tensor& x);
 bool has_adapter(const Linear& linear);
+// Whether what is added to a row depends on that row alone: no adapter, or one that draws nothing.
+bool has_fixed_adapter(const Linear& linear);
 std::vector<at::Tensor> explicit_leaves(const Linear& linear);
 
 struct LinearPass {

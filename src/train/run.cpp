@@ -22,6 +22,7 @@
 #include "train/run_facts.h"
 #include "train/run_services.h"
 #include "train/run_setup.h"
+#include "train/step_forecast.h"
 #include "train/step_profile.h"
 #include "train/trainer.h"
 #include "train/whole_model.h"
@@ -59,10 +60,9 @@ std::optional<LossRange> loss_range(const std::vector<LoaderSet>& sets) {
 }
 
 void log_plan(const RunPlan& plan, const config::Config& config, const ModelSizes& sizes,
-              const comm::GroupAndDevice& group, const std::optional<LossRange>& range) {
+              const comm::GroupAndDevice& group, const std::optional<LossRange>& range,
+              const StepForecast& forecast) {
   for (const std::string& line : describe(plan)) util::log::info(line);
-  const MemoryEstimate memory = estimate_memory(sizes, plan);
-  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   util::log::info(fmt::format("  trained parameters {} of {} in the model, {} on {} through {}",
                               sizes.num_trained, sizes.num_base, precision_text(config.model),
                               group.device.str(), group.backend));
@@ -76,10 +76,13 @@ void log_plan(const RunPlan& plan, const config::Config& config, const ModelSize
     util::log::info(fmt::format("  lr_scale: learning rate {:.3g} becomes {:.3g} with batch {}",
                                 optim.learning_rate, rate, plan.batch.global_batch()));
   }
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   util::log::info(fmt::format(
-      "  memory per rank about {:.2f} GiB: weights {:.2f}, trained {:.2f}, activations {:.2f}",
-      memory.total() / kGiB, memory.base_weights / kGiB, memory.trained / kGiB,
-      memory.activations / kGiB));
+      "  the model's weights {:.2f} GiB, trained ones with gradients, averages and optimizer state "
+      "{:.2f} GiB a rank",
+      static_cast<double>(sizes.base_bytes) / kGiB,
+      static_cast<double>(sizes.trained_bytes) / kGiB));
+  for (const std::string& line : describe(forecast, plan)) util::log::info(line);
   if (!range) return;
   util::log::info(
       fmt::format("  expected loss: {:.3f} knows nothing, {:.3f} knows the latents' spectrum only; "
@@ -145,6 +148,7 @@ class Run {
   [[nodiscard]] RunPlan planned() const;
   [[nodiscard]] ModelSizes model_sizes() const;
   [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
+  SampleCost forecast(const RunPlan& plan, const SampleLoader& loader);
   void start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan);
   void finish(const TrainingState& state, bool complete, Metrics& metrics);
   void describe_start(const RunPlan& plan) const;
@@ -164,6 +168,7 @@ class Run {
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<EmaWeights> ema_weights_;
   std::unique_ptr<Publisher> publisher_;  // rank 0
+  StepForecast forecast_;
 };
 
 void Run::load_model() {
@@ -183,11 +188,6 @@ void Run::attach(const std::string& checkpoint) {
     weights_ =
         std::make_unique<AdapterWeights>(adapter_plan(config_.adapter), transformer_->module_tree(),
                                          config_, group_.device, *group_.group);
-  }
-  if (config_.model.gradient_checkpointing) {
-    transformer_->set_gradient_checkpointing(
-        true, [this](int64_t block) { return weights_->leaves_of_block(block); },
-        config_.model.gradient_checkpointing_interval.value_or(1));
   }
   if (config_.optim.reset_optimizer && !checkpoint.empty()) weights_->start_at(checkpoint);
   optimizer_ = weights_->make_optimizer(config_.optim, static_cast<uint64_t>(config_.train.seed));
@@ -219,21 +219,27 @@ ModelSizes Run::model_sizes() const {
           weights_->num_parameters(),
           weights_->training_bytes(config_.optim.use_ema) + optimizer_->state_bytes(),
           shape.hidden_size,
-          shape.intermediate_size,
-          shape.num_layers,
-          static_cast<int64_t>(c10::elementSize(placement.dtype)),
-          config_.model.gradient_checkpointing};
+          shape.num_layers};
 }
 
 void Run::describe_start(const RunPlan& plan) const {
   const ModelSizes sizes = model_sizes();
   const auto range = loss_range(data_.train);
-  log_plan(plan, config_, sizes, group_, range);
+  log_plan(plan, config_, sizes, group_, range, forecast_);
   const std::vector<std::string> doubts = data_doubts(loaded_.datasets, data_);
   write_run_facts(config_,
                   facts_of_run({loaded_, plan, data_, sizes, weights_->adapters(), range, doubts}),
                   facts_of_machine(plan, group_, hosts_));
   for (const std::string& doubt : doubts) util::log::warn(doubt);
+}
+
+// Returns what the forecast is reckoned with.
+SampleCost Run::forecast(const RunPlan& plan, const SampleLoader& loader) {
+  const SampleCost cost(transformer_->config(), trains_whole_model(config_.model));
+  Forecaster forecaster(
+      {config_, *group_.group, job_.local_size(), *transformer_, *weights_, loader, cost, plan});
+  forecast_ = advise_on_memory(training_use(config_, plan), [&] { return forecaster.plan(); });
+  return cost;
 }
 
 // Where the run stands, for who looks at the folder, from now on to its end or failure.
@@ -288,6 +294,7 @@ int Run::train() {
   StepProfile profile({config_.train.profile, output_dir / "profile", group.rank()}, *transformer_);
   const auto loader =
       std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));
+  const SampleCost cost = forecast(plan, *loader);
   const optim::LrSchedule schedule =
       optim::make_schedule(config_.optim, plan.total_steps, plan.batch.global_batch());
   Trainer trainer({config_,
@@ -299,8 +306,9 @@ int Run::train() {
                    profile,
                    ema_.get(),
                    loader,
-                   {transformer_->config(), trains_whole_model(config_.model)},
+                   cost,
                    plan,
+                   {forecast_, group_.device},
                    schedule,
                    metrics,
                    run_state_,

@@ -10,24 +10,8 @@
 namespace omnigen::train {
 namespace {
 
-constexpr int64_t kPixelsPerToken = 16;
-constexpr int64_t kTextTokens = 64;  // template and a usual caption
-
 std::string size_text(const data::RecordMeta& meta) {
   return fmt::format("{}x{}", meta.target_width, meta.target_height);
-}
-
-int64_t largest_sample_tokens(const RunPlan& plan) {
-  int64_t largest = 0;
-  for (const PlannedSet& set : plan.sets) {
-    for (const auto& [size, count] : set.sizes) {
-      const size_t cross = size.find('x');
-      const int64_t width = std::stoll(size.substr(0, cross));
-      const int64_t height = std::stoll(size.substr(cross + 1));
-      largest = std::max(largest, width * height / (kPixelsPerToken * kPixelsPerToken));
-    }
-  }
-  return largest + kTextTokens + 1;
 }
 
 }  // namespace
@@ -57,23 +41,6 @@ RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& ba
   plan.epochs =
       per_epoch > 0 ? static_cast<double>(plan.total_steps) * global_batch / per_epoch : 0;
   return plan;
-}
-
-MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan) {
-  MemoryEstimate estimate;
-  estimate.base_weights = static_cast<double>(sizes.base_bytes);
-  estimate.trained = static_cast<double>(sizes.trained_bytes);
-  // Per token and block: with checkpointing one hidden vector; without, about ten hidden vectors
-  // (norms, q, k, v, attention, adapters) and four of the MLP's width. One block's worth is alive
-  // in any case.
-  const double tokens = static_cast<double>(largest_sample_tokens(plan) * plan.batch.micro_batch);
-  const double per_block = static_cast<double>(
-      (10 * sizes.hidden_size + 4 * sizes.intermediate_size) * sizes.element_bytes);
-  const auto hidden = static_cast<double>(sizes.hidden_size * sizes.element_bytes);
-  const auto layers = static_cast<double>(sizes.num_layers);
-  estimate.activations =
-      tokens * (sizes.gradient_checkpointing ? layers * hidden + per_block : layers * per_block);
-  return estimate;
 }
 
 std::vector<std::string> describe(const RunPlan& plan) {

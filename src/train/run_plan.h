@@ -32,28 +32,14 @@ struct RunPlan {
 RunPlan make_plan(const std::vector<LoaderSet>& sets, const data::BatchShape& batch,
                   int64_t max_train_steps, double num_train_epochs);
 
-// Bytes a rank needs, in parts.
-struct MemoryEstimate {
-  double base_weights = 0;
-  double trained = 0;      // see ModelSizes
-  double activations = 0;  // largest micro-batch
-
-  [[nodiscard]] double total() const { return base_weights + trained + activations; }
-};
-
 struct ModelSizes {
   int64_t num_base = 0;
   int64_t base_bytes = 0;  // of the weights as stored
   int64_t num_trained = 0;
   int64_t trained_bytes = 0;  // leaves, gradients, averages and optimizer state of a rank
   int64_t hidden_size = 0;
-  int64_t intermediate_size = 0;
   int64_t num_layers = 0;
-  int64_t element_bytes = 2;  // of an activation
-  bool gradient_checkpointing = false;
 };
-
-MemoryEstimate estimate_memory(const ModelSizes& sizes, const RunPlan& plan);
 
 // The banner, line by line.
 std::vector<std::string> describe(const RunPlan& plan);

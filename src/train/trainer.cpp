@@ -96,6 +96,7 @@ int Trainer::run() {
       std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
   parts_.run_state.set("training", progress());
   parts_.job.watchdog().set_phase(comm::Watchdog::Phase::kStepping);
+  parts_.forecast.start();
   while (parts_.state.step < total) {
     const Requests requests = signals_.poll(parts_.group);
     if (requests.stop != StopRequest::kNone) return stop(requests.stop);
@@ -129,6 +130,8 @@ void Trainer::one_step(BatchStream& batches) {
   const double step_s = watch.elapsed_s();
   parts_.profile.after_step();
   record(result, batch, wait_s, step_s);
+  const std::string compared = parts_.forecast.after_step(result.compute_s);
+  if (parts_.group.is_root() && !compared.empty()) util::log::info(compared);
 }
 
 std::vector<std::string> Trainer::names_of(const LoadedBatch& batch) const {

@@ -17,6 +17,7 @@
 #include "train/best_checkpoint.h"
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
+#include "train/forecast_check.h"
 #include "train/metrics.h"
 #include "train/run_plan.h"
 #include "train/run_state.h"
@@ -53,6 +54,7 @@ class Trainer {
     std::shared_ptr<const SampleLoader> loader;
     SampleCost sample_cost;
     RunPlan plan;
+    ForecastCheck forecast;
     const optim::LrSchedule& schedule;
     Metrics& metrics;
     RunState& run_state;

@@ -307,6 +307,8 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"model/autoencoder_config", "model/autoencoder_test.cpp"},
     {"model/transformer_block", "model/transformer_golden_test.cpp"},
     {"model/transformer_shapes", "model/omnigen_transformer_test.cpp"},
+    {"model/token_sequence", "model/omnigen_transformer_test.cpp"},
+    {"train/device_memory", "train/forecast_check_test.cpp"},
     {"nn/attention_softmax", "nn/attention_test.cpp"},
     {"nn/nf4_weight", "nn/frozen_weight_test.cpp"},
     {"nn/product", "nn/linear_test.cpp"},

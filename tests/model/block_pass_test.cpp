@@ -92,7 +92,7 @@ class BlockPassTest : public ::testing::TestWithParam<Case> {
 
   struct Form {
     bool one = true;
-    bool recompute = false;
+    Recompute recompute = Recompute::kNone;
     bool images_only = false;
   };
 
@@ -171,9 +171,11 @@ TEST_P(BlockPassTest, LeavesGetTheirGradientsWhereTheInputWantsNone) {
 TEST_P(BlockPassTest, RecomputationChangesNoBit) {
   for (const bool images_only : {false, true}) {
     const auto kept = run({.images_only = images_only});
-    const auto recomputed = run({.recompute = true, .images_only = images_only});
-    ASSERT_EQ(kept.size(), recomputed.size());
-    for (size_t i = 0; i < kept.size(); ++i) EXPECT_TENSOR_EQ(recomputed[i], kept[i]);
+    for (const Recompute recompute : {Recompute::kSelective, Recompute::kFull}) {
+      const auto recomputed = run({.recompute = recompute, .images_only = images_only});
+      ASSERT_EQ(kept.size(), recomputed.size());
+      for (size_t i = 0; i < kept.size(); ++i) EXPECT_TENSOR_EQ(recomputed[i], kept[i]);
+    }
   }
 }
 
@@ -190,7 +192,7 @@ TEST_P(BlockPassTest, AnAdapterSwitchedOffGetsNoGradient) {
   const std::vector<nn::AttentionSpan> spans = {{0, 0, 0, kCausal1, kTokens, {}}};
   const std::vector<nn::RowRange> every_row;
   const BlockContext context{spans, angles_, angles_, every_row};
-  const Stream out = block_as_one(block_, {value_, pending_}, context, false);
+  const Stream out = block_as_one(block_, {value_, pending_}, context, Recompute::kNone);
   (out.value.sum() + out.pending.sum()).backward();
   for (const auto& [name, leaf] : adapter->factors()) EXPECT_FALSE(leaf.grad().defined());
   EXPECT_TRUE(value_.grad().defined());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "model/packed_layout.h"
 #include "model/tiny_models.h"
 #include "model/tiny_samples.h"
 #include "nn/linear.h"
@@ -124,10 +125,10 @@ std::map<std::string, at::Tensor> trained_blocks() {
   return weights;
 }
 
-std::map<std::string, at::Tensor> block_gradients(bool checkpointing) {
+std::map<std::string, at::Tensor> block_gradients(Recompute recompute) {
   auto weights = trained_blocks();
   OmniGenTransformer transformer(tiny_config(), weights);
-  transformer.set_gradient_checkpointing(checkpointing, [&](int64_t block) {
+  transformer.set_recompute({recompute, recompute}, [&](int64_t block) {
     std::vector<at::Tensor> leaves;
     for (const auto& [name, weight] : weights) {
       if (name.starts_with(fmt::format("layers.{}.", block))) leaves.push_back(weight);
@@ -155,18 +156,47 @@ TEST(OmniGenTransformer, CheckpointingMayLeaveBlocksOut) {
     recomputed.push_back(block);
     return std::vector<at::Tensor>{weights.begin()->second};
   };
-  transformer.set_gradient_checkpointing(true, note);
+  transformer.set_recompute({Recompute::kFull, Recompute::kFull}, note);
   static_cast<void>(transformer.forward(mixed_batch()));
   EXPECT_EQ(recomputed, (std::vector<int64_t>{0, 1}));
   recomputed.clear();
-  transformer.set_gradient_checkpointing(true, note, 2);
+  transformer.set_recompute({Recompute::kFull}, note);
   static_cast<void>(transformer.forward(mixed_batch()));
   EXPECT_EQ(recomputed, (std::vector<int64_t>{0}));
 }
 
+// 516 tokens are rounded up to 520 rows; with an observer they are not.
+TEST(OmniGenTransformer, RowsBehindTheSamplesChangeNothing) {
+  const MicroBatch batch(43, text_sample("latent_a", 6, 4, 0.3));
+  OmniGenTransformer rounded = tiny_transformer();
+  OmniGenTransformer exact = tiny_transformer();
+  int64_t rows = 0;
+  exact.set_stage_observer([&](const std::string& name, const at::Tensor& value) {
+    if (name == "sequence") rows = value.size(0);
+  });
+  const auto expected = exact.forward(batch);
+  ASSERT_NE(rounded_rows(rows), rows);
+  const auto actual = rounded.forward(batch);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_TENSOR_NEAR(actual[i], expected[i], test::kKernel);
+  }
+}
+
+TEST(OmniGenTransformer, RunsItsFirstBlocksAlone) {
+  const TransformerConfig two = tiny_config();
+  TransformerConfig one = two;
+  one.num_layers = 1;
+  const OmniGenTransformer whole(two, tiny_weights(two));
+  const OmniGenTransformer part(one, tiny_weights(two));
+  const auto expected = part.forward(mixed_batch());
+  const auto actual = whole.forward(mixed_batch(), 1);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_TENSOR_EQ(actual[i], expected[i]);
+  EXPECT_FALSE(at::equal(whole.forward(mixed_batch())[0], actual[0]));
+}
+
 TEST(OmniGenTransformer, CheckpointingGivesTheSameGradientsToTheLastBit) {
-  const auto plain = block_gradients(false);
-  const auto recomputed = block_gradients(true);
+  const auto plain = block_gradients(Recompute::kNone);
+  const auto recomputed = block_gradients(Recompute::kFull);
   EXPECT_EQ(plain.size(), 16U);
   for (const auto& [name, grad] : plain) {
     SCOPED_TRACE(name);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "model/tiny_models.h"
 #include "model/tiny_samples.h"
 
@@ -35,6 +37,22 @@ TEST(PackedLayout, SpansOfAllRowsAndOfImageRows) {
   EXPECT_EQ(image.key_begin, 10);
   EXPECT_EQ(image.query_begin, 4);
   EXPECT_EQ(image.first_query, 10);
+}
+
+TEST(PackedLayout, RowsAreRoundedByAtMostOneIn64) {
+  EXPECT_EQ(rounded_rows(1), 1);
+  EXPECT_EQ(rounded_rows(127), 127);
+  EXPECT_EQ(rounded_rows(129), 130);
+  EXPECT_EQ(rounded_rows(337), 340);
+  EXPECT_EQ(rounded_rows(1024), 1024);
+  std::set<int64_t> sizes;
+  for (int64_t tokens = 1024; tokens < 2048; ++tokens) {
+    const int64_t rows = rounded_rows(tokens);
+    EXPECT_GE(rows, tokens);
+    EXPECT_LE(rows, tokens + tokens / 64);
+    sizes.insert(rows);
+  }
+  EXPECT_LE(sizes.size(), 65U);
 }
 
 }  // namespace

@@ -93,7 +93,8 @@ void run_gradients(bool checkpointing) {
   auto weights = trainable_weights();
   OmniGenTransformer transformer(TransformerConfig::from_file(kFolder / "config.json"), weights);
   if (checkpointing) {
-    transformer.set_gradient_checkpointing(true, [&](int64_t block) {
+    const auto layers = static_cast<size_t>(transformer.config().num_layers);
+    transformer.set_recompute(std::vector<Recompute>(layers, Recompute::kFull), [&](int64_t block) {
       std::vector<at::Tensor> leaves;
       for (const auto& [name, weight] : weights) {
         if (name.starts_with(fmt::format("layers.{}.", block))) leaves.push_back(weight);

@@ -115,6 +115,22 @@ TEST(Attention, ImageRowsAlone) {
   }
 }
 
+TEST(Attention, RowsBehindTheSamplesAreZeroAndHaveNoGradient) {
+  constexpr int64_t kTokens = 19;
+  const std::vector<AttentionSpan> spans = {span_at(0, 7, 12)};
+  TensorList leaves;
+  for (const at::Tensor& input : inputs_for(kTokens + 3)) {
+    leaves.push_back(input.clone().requires_grad_());
+  }
+  const at::Tensor out = attention(leaves[0], leaves[1], leaves[2], spans, kHeads);
+  TensorList all = torch::autograd::grad({out.square().sum()}, leaves);
+  all.push_back(out);
+  for (const at::Tensor& tensor : all) {
+    EXPECT_TRUE(at::equal(tensor.narrow(0, kTokens, 3), at::zeros_like(tensor.narrow(0, 0, 3))));
+    EXPECT_GT(tensor.narrow(0, 0, kTokens).abs().max().item<float>(), 0.0F);
+  }
+}
+
 TEST(Attention, RecomputedProbabilitiesGiveTheSameGradients) {
   // 3 heads of 1680 x 1680: above what is kept for backward. The second form keeps: one head at a
   // time.

@@ -41,7 +41,7 @@ TEST(RunFacts, ARunIsTheSameAtAnyNumberOfRanks) {
   RunData data;
   data.train = {{{pictures(12), 3}, false}};
   data.eval = {pictures(3)};
-  const ModelSizes sizes{100, 200, 10, 80, 64, 128, 2, 2, false};
+  const ModelSizes sizes{100, 200, 10, 80, 64, 2};
   const std::optional<LossRange> range = LossRange{0.9, 1.9, 1.2};
   const RunPlan one = make_plan(data.train, {2, 4, 1}, 10, 0);
   const RunPlan four = make_plan(data.train, {2, 1, 4}, 10, 0);

@@ -40,17 +40,5 @@ TEST(RunPlan, BannerSaysWhatARunWillDo) {
   EXPECT_THAT(lines, Contains(HasSubstr("optimization steps 100")));
 }
 
-TEST(RunPlan, CheckpointingTradesActivations) {
-  const RunPlan plan = make_plan(make_sets(), {1, 1, 1}, 100, 0);
-  ModelSizes sizes{
-      3'762'072'592, 7'524'145'184, 42'504'192, 20 * int64_t{42'504'192}, 3072, 8192, 32, 2, false};
-  const MemoryEstimate without = estimate_memory(sizes, plan);
-  sizes.gradient_checkpointing = true;
-  const MemoryEstimate with = estimate_memory(sizes, plan);
-  EXPECT_LT(with.activations, without.activations / 8);
-  EXPECT_DOUBLE_EQ(with.base_weights, 2.0 * 3'762'072'592);
-  EXPECT_DOUBLE_EQ(with.trained, 42'504'192.0 * 20);
-}
-
 }  // namespace
 }  // namespace omnigen::train

@@ -152,7 +152,9 @@ TEST(TrainStepGolden, CheckpointedBlocksMatchTheReference) {
   for (const GoldenCase& golden : test::golden_cases("loss")) {
     SCOPED_TRACE(golden.name());
     Fixture fixture(golden);
-    fixture.transformer->set_gradient_checkpointing(true, [&fixture](int64_t block) {
+    const auto layers = static_cast<size_t>(fixture.transformer->config().num_layers);
+    const std::vector<model::Recompute> every_block(layers, model::Recompute::kFull);
+    fixture.transformer->set_recompute(every_block, [&fixture](int64_t block) {
       return fixture.adapters.parameters_below(fmt::format("layers.{}.", block));
     });
     TrainStep train_step({*fixture.transformer,

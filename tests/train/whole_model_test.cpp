@@ -46,8 +46,9 @@ struct Trained {
       : transformer(model::load_transformer(kModel, placement(dtype))),
         weights({*transformer, {kModel, kModel / "vae"}, group}) {
     if (checkpointing) {
-      transformer->set_gradient_checkpointing(
-          true, [this](int64_t block) { return weights.leaves_of_block(block); });
+      const auto layers = static_cast<size_t>(transformer->config().num_layers);
+      transformer->set_recompute(std::vector<model::Recompute>(layers, model::Recompute::kFull),
+                                 [this](int64_t block) { return weights.leaves_of_block(block); });
     }
     optimizer = weights.make_optimizer(config_of(optimizer_name), 1);
     ema = weights.make_ema({0.9, 1, 0});

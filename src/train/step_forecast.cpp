@@ -1,0 +1,171 @@
+#include "train/step_forecast.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "train/block_probe.h"
+#include "train/device_memory.h"
+#include "train/memory_advice.h"
+#include "util/error.h"
+#include "util/log.h"
+#include "util/progress.h"
+
+namespace omnigen::train {
+namespace {
+
+using model::Recompute;
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+constexpr int64_t kMostRecords = 2048;  // of a set
+constexpr double kUsable = 0.9;         // of the memory that is free
+
+// The largest of every rank's numbers, one by one.
+std::vector<double> largest_of_ranks(comm::ProcessGroup& group, const std::vector<double>& mine) {
+  std::vector<double> largest = mine;
+  const std::string bytes(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(double));
+  for (const std::string& part : group.all_gather_bytes(bytes)) {
+    std::vector<double> theirs(mine.size());
+    std::memcpy(theirs.data(), part.data(), bytes.size());
+    for (size_t i = 0; i < largest.size(); ++i) largest[i] = std::max(largest[i], theirs[i]);
+  }
+  return largest;
+}
+
+// The frugal levels are measured only where the first round's do not fit.
+std::vector<std::vector<Recompute>> rounds_of_levels(int64_t least_full, int64_t num_blocks) {
+  if (least_full == num_blocks) return {{Recompute::kFull}};
+  std::vector<Recompute> first = {Recompute::kNone};
+  if (least_full > 0) first.push_back(Recompute::kFull);
+  return {first, {Recompute::kSelective, Recompute::kFull}};
+}
+
+}  // namespace
+
+Workload workload_of(const SampleLoader& loader, const SampleCost& cost) {
+  Workload workload;
+  double total_flop = 0.0;
+  double total_samples = 0.0;
+  for (size_t i = 0; i < loader.sets().size(); ++i) {
+    const LoaderSet& set = loader.sets()[i];
+    const int64_t size = set.set.dataset->size();
+    const int64_t looked_at = std::min(size, kMostRecords);
+    double set_flop = 0.0;
+    for (int64_t n = 0; n < looked_at; ++n) {
+      const data::SampleRef ref{static_cast<int32_t>(i), n * size / looked_at, 0};
+      const SampleSize tokens = loader.size(ref);
+      const double flop = cost.flop(tokens, false);
+      if (flop > workload.largest_flop) {
+        workload.largest = ref;
+        workload.largest_flop = flop;
+      }
+      set_flop += cost.flop(tokens, set.regularisation);
+    }
+    if (looked_at == 0) continue;
+    const auto samples = static_cast<double>(size * (set.set.repeats + 1));
+    total_flop += set_flop / static_cast<double>(looked_at) * samples;
+    total_samples += samples;
+  }
+  workload.mean_flop = total_flop / std::max(1.0, total_samples);
+  return workload;
+}
+
+LevelCost Forecaster::measured(const model::MicroBatch& batch, Recompute level) {
+  const LevelCost mine = BlockProbe{
+      parts_.transformer, batch, [this](int64_t block) {
+        return parts_.weights.leaves_of_block(block);
+      }}.measure(level);
+  const std::vector<double> all = largest_of_ranks(
+      parts_.group, {mine.one_block_s, mine.further_s, static_cast<double>(mine.further_kept),
+                     static_cast<double>(mine.two_blocks_peak)});
+  return {all[0], all[1], static_cast<int64_t>(all[2]), static_cast<int64_t>(all[3])};
+}
+
+// gradient_checkpointing: at least this frugal.
+int64_t Forecaster::least_full_blocks() const {
+  if (!parts_.config.model.gradient_checkpointing) return 0;
+  const int64_t interval = parts_.config.model.gradient_checkpointing_interval.value_or(1);
+  return (parts_.transformer.config().num_layers + interval - 1) / interval;
+}
+
+// Sets the budget; returns the bytes in use already.
+int64_t Forecaster::measure_budget(StepForecast& forecast) {
+  const at::Device device = parts_.transformer.device();
+  const DeviceMemory memory = device_memory(device);
+  const int ranks = device.is_cpu() ? parts_.ranks_on_host : 1;
+  const auto used = static_cast<double>(memory.used);
+  const double budget = parts_.config.model.memory_budget
+                            ? *parts_.config.model.memory_budget * kGiB
+                            : used + kUsable * static_cast<double>(memory.available) / ranks;
+  const std::vector<double> agreed = largest_of_ranks(parts_.group, {used, -budget});
+  forecast.budget_bytes = static_cast<int64_t>(-agreed[1]);
+  return static_cast<int64_t>(agreed[0]);
+}
+
+void Forecaster::refuse_or_warn(const StepForecast& forecast) const {
+  const MemoryUse use = training_use(parts_.config, parts_.plan);
+  const std::string text = fmt::format(
+      "{} needs {:.2f} GiB a rank with every block recomputed, more than the {:.2f} GiB {}; try: "
+      "{}",
+      use.doing, static_cast<double>(forecast.peak_bytes) / kGiB,
+      static_cast<double>(forecast.budget_bytes) / kGiB,
+      parts_.config.model.memory_budget ? "of memory_budget" : "that are free",
+      use.remedies.empty() ? "a smaller resolution"
+                           : fmt::format("{}", fmt::join(use.remedies, "; ")));
+  if (parts_.config.model.memory_budget) throw util::ConfigError(text);
+  if (parts_.group.is_root()) util::log::warn(text);
+}
+
+StepForecast Forecaster::plan() {
+  const Workload workload = workload_of(parts_.loader, parts_.cost);
+  const model::PackedSample sample = parts_.loader.load(workload.largest).input;
+  model::MicroBatch batch(static_cast<size_t>(parts_.plan.batch.micro_batch), sample);
+  for (model::PackedSample& each : batch) {
+    each.latent_CHW = each.latent_CHW.to(parts_.transformer.device());
+  }
+  const int64_t num_blocks = parts_.transformer.config().num_layers;
+  const int64_t least_full = least_full_blocks();
+  LevelCosts costs;
+  StepForecast forecast;
+  for (const std::vector<Recompute>& levels : rounds_of_levels(least_full, num_blocks)) {
+    for (const Recompute level : levels) {
+      auto& cost = costs[static_cast<size_t>(level)];
+      if (!cost) cost = measured(batch, level);
+    }
+    const int64_t used = measure_budget(forecast);
+    forecast.recompute =
+        plan_recompute(costs, num_blocks, least_full, forecast.budget_bytes - used);
+    forecast.peak_bytes = used + forecast.recompute.peak_bytes;
+    if (forecast.recompute.fits) break;
+  }
+  if (!forecast.recompute.fits) refuse_or_warn(forecast);
+  // Called in every step of the run: not of this object, which is gone by then.
+  parts_.transformer.set_recompute(
+      forecast.recompute.of_block,
+      [&weights = parts_.weights](int64_t block) { return weights.leaves_of_block(block); });
+  const double per_flop =
+      forecast.recompute.micro_batch_s /
+      (workload.largest_flop * static_cast<double>(parts_.plan.batch.micro_batch));
+  forecast.compute_s =
+      per_flop * workload.mean_flop *
+      static_cast<double>(parts_.plan.batch.micro_batch * parts_.plan.batch.accumulation);
+  return forecast;
+}
+
+std::vector<std::string> describe(const StepForecast& forecast, const RunPlan& plan) {
+  const auto global_batch = static_cast<double>(plan.batch.global_batch());
+  const auto steps = static_cast<double>(std::max<int64_t>(0, plan.total_steps - plan.start_step));
+  return {fmt::format("  memory per rank: {:.2f} GiB at the peak of a step, of {:.2f} GiB",
+                      static_cast<double>(forecast.peak_bytes) / kGiB,
+                      static_cast<double>(forecast.budget_bytes) / kGiB),
+          fmt::format("  computed again in the backward pass: {}", describe(forecast.recompute)),
+          fmt::format("  a step computes {:.3g} s, {:.3g} samples/s: {} for {:.0f} steps, besides "
+                      "evaluations and images",
+                      forecast.compute_s, global_batch / forecast.compute_s,
+                      util::duration_text(steps * forecast.compute_s), steps)};
+}
+
+}  // namespace omnigen::train

@@ -1,0 +1,17 @@
+// Memory of this process and of its host, in bytes.
+#pragma once
+
+#include <cstdint>
+
+namespace omnigen::util {
+
+int64_t resident_bytes();
+// The most since the start, or since the last reset where the kernel allows one.
+int64_t peak_resident_bytes();
+void reset_peak_resident();
+
+// What this process can still take without swapping: free and reclaimable memory of the host,
+// within what its control group (cgroup v1 or v2) leaves.
+int64_t available_bytes();
+
+}  // namespace omnigen::util

@@ -1,0 +1,53 @@
+// What a run says that it will take, and the memory budget.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "end_to_end/workspace.h"
+
+namespace omnigen::test {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+TEST(Forecast, IsSaidBeforeTheFirstStepAndComparedAfterSome) {
+  Workspace workspace;
+  workspace.config["gradient_checkpointing"] = false;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome outcome = workspace.train("run", 2, {"--max_train_steps=22"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              ContainsRegex("memory per rank: 0\\.[0-9]+ GiB at the peak of a step, of [0-9]"));
+  EXPECT_THAT(outcome.output, HasSubstr("computed again in the backward pass: nothing"));
+  EXPECT_THAT(outcome.output, ContainsRegex("a step computes .* for 22 steps"));
+  EXPECT_THAT(outcome.output, HasSubstr("forecast and 18 steps: a step computes"));
+}
+
+TEST(Forecast, ABudgetRecomputesBlocksAndChangesNoLoss) {
+  Workspace workspace;
+  workspace.config["gradient_checkpointing"] = false;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  ASSERT_EQ(workspace.train("plain", 1, {"--max_train_steps=3"}).exit_code, 0);
+  workspace.config["gradient_checkpointing"] = true;
+  const Outcome frugal = workspace.train("frugal", 1, {"--max_train_steps=3"});
+  ASSERT_EQ(frugal.exit_code, 0) << frugal.output;
+  EXPECT_THAT(frugal.output, ContainsRegex("backward pass: [0-9]+ of [0-9]+ blocks"));
+  const auto plain = workspace.metrics("plain");
+  for (const auto& [step, values] : workspace.metrics("frugal")) {
+    EXPECT_EQ(values.at("train_loss"), plain.at(step).at("train_loss"));
+  }
+}
+
+TEST(Forecast, ABudgetThatIsTooSmallIsRefusedBeforeTheFirstStep) {
+  Workspace workspace;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  const Outcome outcome =
+      workspace.train("run", 1, {"--max_train_steps=3", "--memory_budget=0.01"});
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              ContainsRegex("needs 0\\.[0-9]+ GiB a rank with every block recomputed, more than "
+                            "the 0\\.01 GiB of memory_budget; try:"));
+}
+
+}  // namespace
+}  // namespace omnigen::test
