@@ -58,16 +58,16 @@ void report_idle(const Key& key, const std::string& word, Messages* messages) {
       rule.id, training_only);
 }
 
-// "" and "None" of this key say something: start afresh.
+// Of two keys an empty text says something: start afresh ("None" as well), and no negative prompt.
 template <typename T>
-bool take_empty(const Key& key, const Json& value, T* field) {
+void take_empty(const Key& key, const Json& value, T* field) {
+  const std::string name = key.name;
   if constexpr (std::is_same_v<T, std::string>) {
-    if (std::string(key.name) == "resume_from_checkpoint" && value.is_string()) {
-      field->clear();
-      return true;
-    }
+    if (name == "resume_from_checkpoint" && value.is_string()) field->clear();
   }
-  return false;
+  if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+    if (name == "validation_negative_prompt" && value == "") field->emplace();
+  }
 }
 
 template <typename T>

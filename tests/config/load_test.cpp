@@ -118,6 +118,17 @@ TEST(Load, StringFalseSwitchesOff) {
   EXPECT_FALSE(folder.load().config.model.gradient_checkpointing);
 }
 
+TEST(Load, AnEmptyNegativePromptIsNotNone) {
+  ConfigFolder folder;
+  EXPECT_EQ(folder.load().config.validate.validation_negative_prompt, std::nullopt);
+  folder.config["validation_negative_prompt"] = "None";
+  EXPECT_EQ(folder.load().config.validate.validation_negative_prompt, std::nullopt);
+  folder.config["validation_negative_prompt"] = "";
+  const LoadResult result = folder.load();
+  EXPECT_EQ(result.config.validate.validation_negative_prompt, "");
+  EXPECT_EQ(from_json(result.resolved.dump()).config.validate.validation_negative_prompt, "");
+}
+
 TEST(Load, ResumeMayBeSwitchedOff) {
   ConfigFolder folder;
   EXPECT_EQ(folder.load().config.train.resume_from_checkpoint, "latest");
