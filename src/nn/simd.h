@@ -8,6 +8,7 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -69,15 +70,15 @@ OMNIGEN_LANES_INLINE void round_as(const at::BFloat16*, Lanes& x) {
 // The first `count` lanes; the others read as zero and are not written.
 template <class T>
 OMNIGEN_LANES_INLINE void load_part(const T* from, int64_t count, Lanes& x) {
-  T padded[kLanes] = {};
-  std::memcpy(padded, from, static_cast<size_t>(count) * sizeof(T));
-  load(padded, x);
+  std::array<T, kLanes> padded{};
+  std::memcpy(padded.data(), from, static_cast<size_t>(count) * sizeof(T));
+  load(padded.data(), x);
 }
 template <class T>
 OMNIGEN_LANES_INLINE void store_part(T* to, int64_t count, const Lanes& x) {
-  T padded[kLanes];
-  store(padded, x);
-  std::memcpy(to, padded, static_cast<size_t>(count) * sizeof(T));
+  std::array<T, kLanes> padded{};
+  store(padded.data(), x);
+  std::memcpy(to, padded.data(), static_cast<size_t>(count) * sizeof(T));
 }
 
 // Either a whole load or store, or the tail of a row.
@@ -99,10 +100,10 @@ OMNIGEN_LANES_INLINE void store_upto(T* to, int64_t left, const Lanes& x) {
 }
 
 OMNIGEN_LANES_INLINE float sum(const Lanes& x) {
-  float total[8];
-  for (int i = 0; i < 8; ++i) total[i] = x[i] + x[i + 8];
-  for (int width = 4; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) total[i] += total[i + width];
+  std::array<float, 8> total{};
+  for (size_t i = 0; i < 8; ++i) total[i] = x[i] + x[i + 8];
+  for (size_t width = 4; width > 0; width /= 2) {
+    for (size_t i = 0; i < width; ++i) total[i] += total[i + width];
   }
   return total[0];
 }

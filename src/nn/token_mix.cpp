@@ -46,25 +46,45 @@ OMNIGEN_LANES_INLINE void widen(const T* rows, int64_t count, int64_t p, float* 
   }
 }
 
+// One row of a token's result.
+template <class T>
+OMNIGEN_LANES_INLINE void mix_row(const Tokens<T>& a, const float* factors, const float* wide,
+                                  int64_t stride, T* out) {
+  for (int64_t c = 0; c < a.p; c += kLanes) {
+    Lanes sum{};
+    if (a.add) simd::load_upto(out + c, a.p - c, sum);
+    for (int64_t n = 0; n < a.n; ++n) {
+      Lanes x;
+      simd::load(wide + n * stride + c, x);
+      sum += factors[n] * x;
+    }
+    simd::store_upto(out + c, a.p - c, sum);
+  }
+}
+
 template <class T>
 OMNIGEN_LANES_INLINE void mix_tokens(const Tokens<T>& a, int64_t begin, int64_t end, float* wide) {
   const int64_t stride = (a.p + kLanes - 1) / kLanes * kLanes;
   for (int64_t t = begin; t < end; ++t) {
     widen(a.x + t * a.n * a.p, a.n, a.p, wide);
     for (int64_t m = 0; m < a.m; ++m) {
-      T* out = a.out + (t * a.m + m) * a.p;
-      for (int64_t c = 0; c < a.p; c += kLanes) {
-        Lanes sum{};
-        if (a.add) simd::load_upto(out + c, a.p - c, sum);
-        for (int64_t n = 0; n < a.n; ++n) {
-          Lanes x;
-          simd::load(wide + n * stride + c, x);
-          sum += a.small[m * a.n + n] * x;
-        }
-        simd::store_upto(out + c, a.p - c, sum);
-      }
+      mix_row(a, a.small + m * a.n, wide, stride, a.out + (t * a.m + m) * a.p);
     }
   }
+}
+
+// Adds x · y to the lanes at `sum`.
+OMNIGEN_LANES_INLINE void add_products(const float* x, const float* y, int64_t count, float* sum) {
+  Lanes total;
+  simd::load(sum, total);
+  for (int64_t c = 0; c < count; c += kLanes) {
+    Lanes a;
+    Lanes b;
+    simd::load(x + c, a);
+    simd::load(y + c, b);
+    total += a * b;
+  }
+  simd::store(sum, total);
 }
 
 // Adds to `sums` [M, N, kLanes].
@@ -78,17 +98,7 @@ OMNIGEN_LANES_INLINE void sum_products(const Tokens<T>& a, int64_t begin, int64_
     widen(a.y + t * a.m * a.p, a.m, a.p, wide_y);
     for (int64_t m = 0; m < a.m; ++m) {
       for (int64_t n = 0; n < a.n; ++n) {
-        float* at = sums + (m * a.n + n) * kLanes;
-        Lanes sum;
-        simd::load(at, sum);
-        for (int64_t c = 0; c < stride; c += kLanes) {
-          Lanes x;
-          Lanes y;
-          simd::load(wide + n * stride + c, x);
-          simd::load(wide_y + m * stride + c, y);
-          sum += x * y;
-        }
-        simd::store(at, sum);
+        add_products(wide + n * stride, wide_y + m * stride, stride, sums + (m * a.n + n) * kLanes);
       }
     }
   }
@@ -152,7 +162,7 @@ at::Tensor run_gradient(void (*kernel)(const Tokens<T>&, int64_t, int64_t, float
              partial.data_ptr<float>() + part * partial_size);
     }
   });
-  const at::Tensor result = at::empty({tokens.m, tokens.n}, partial.options());
+  at::Tensor result = at::empty({tokens.m, tokens.n}, partial.options());
   for (int64_t i = 0; i < tokens.m * tokens.n; ++i) {
     Lanes total{};
     for (int64_t part = 0; part < parts; ++part) {

@@ -49,7 +49,7 @@ class Forecaster {
     SampleCost cost;
     const RunPlan& plan;
   };
-  explicit Forecaster(Parts parts) : parts_(std::move(parts)) {}
+  explicit Forecaster(const Parts& parts) : parts_(parts) {}
 
   // Sets what the transformer recomputes, the same on every rank. Collective; gradients are spoilt.
   // Errors: ConfigError where memory_budget is set and too small.
