@@ -19,11 +19,15 @@
 #include <string>
 #include <thread>
 
+#include "util/host_memory.h"
+
 namespace omnigen::bench {
 
 extern const char* const kCommit;  // written by commit.cmake
 
 namespace {
+
+constexpr double kMib = 1024.0 * 1024.0;
 
 // The value of the first line `key<separator>value` of a file of the kernel; empty without one.
 std::string value_of(const std::filesystem::path& path, const std::string& key) {
@@ -56,10 +60,6 @@ std::string nccl_version() {
 
 double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
-
-double mib_of(const std::string& kib_text) {
-  return kib_text.empty() ? 0.0 : std::stod(kib_text) / 1024.0;
 }
 
 }  // namespace
@@ -112,13 +112,13 @@ double OthersCpu::share() const {
 }
 
 double rss_mib() {
-  return mib_of(value_of("/proc/self/status", "VmRSS"));
+  return static_cast<double>(util::resident_bytes()) / kMib;
 }
 double peak_rss_mib() {
-  return mib_of(value_of("/proc/self/status", "VmHWM"));
+  return static_cast<double>(util::peak_resident_bytes()) / kMib;
 }
 void reset_peak_rss() {
-  std::ofstream("/proc/self/clear_refs") << "5";
+  util::reset_peak_resident();
 }
 
 }  // namespace omnigen::bench

@@ -19,17 +19,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// Places in TransformerBlock::layers().
 enum Layer : size_t { kToQ, kToK, kToV, kToOut, kGateUp, kDown, kNumLayers };
+static_assert(kNumLayers == TransformerBlock::kNumLayers);
 
 // In a profile.
 const char* part_of(Layer layer) {
   if (layer == kToOut) return "attention out";
   return layer < kToOut ? "qkv" : "MLP";
-}
-
-std::array<const nn::Linear*, kNumLayers> layers_of(const TransformerBlock& block) {
-  return {&block.to_q,   &block.to_k,         &block.to_v,
-          &block.to_out, &block.gate_up_proj, &block.down_proj};
 }
 
 struct BlockCall : torch::CustomClassHolder {
@@ -87,7 +84,7 @@ using LeafGradients = std::array<variable_list, kNumLayers>;
 
 class BlockPass {
  public:
-  explicit BlockPass(BlockCall& call) : call_(call), layers_(layers_of(call.block)) {}
+  explicit BlockPass(BlockCall& call) : call_(call), layers_(call.block.layers()) {}
 
   // From the first norm's result on.
   Stream forward(Kept& kept) const {
@@ -138,11 +135,11 @@ class BlockPass {
   }
 
  private:
-  bool projections_are_adapted() const {
+  [[nodiscard]] bool projections_are_adapted() const {
     return nn::has_adapter(*layers_[kToQ]) || nn::has_adapter(*layers_[kToK]) ||
            nn::has_adapter(*layers_[kToV]);
   }
-  bool attention_is_adapted() const {
+  [[nodiscard]] bool attention_is_adapted() const {
     return projections_are_adapted() || nn::has_adapter(*layers_[kToOut]);
   }
   at::Tensor linear(Layer layer, const at::Tensor& x, Kept& kept) const {
@@ -201,12 +198,14 @@ class BlockPass {
     return of_keys;
   }
 
-  at::Tensor normed_again(const nn::RmsNormPass& pass, const at::Tensor& weight) const {
+  [[nodiscard]] at::Tensor normed_again(const nn::RmsNormPass& pass,
+                                        const at::Tensor& weight) const {
     return nn::rms_norm_forward(pass.sum, {}, weight, call_.block.rms_norm_eps).normed;
   }
 
   // Rows that did not ask get zeros.
-  at::Tensor on_every_row(const at::Tensor& grad_QD, const at::Tensor& like_PD) const {
+  [[nodiscard]] at::Tensor on_every_row(const at::Tensor& grad_QD,
+                                        const at::Tensor& like_PD) const {
     if (call_.query_rows.empty()) return grad_QD;
     at::Tensor all = at::zeros_like(like_PD);
     add_rows(all, grad_QD, call_.query_rows);
@@ -286,7 +285,7 @@ bool runs_as_one(const TransformerBlock& block, const Stream& in) {
   if (in.pending.defined() && in.pending.scalar_type() != in.value.scalar_type()) return false;
   if (!is_row_weight(block.input_layernorm, in.value)) return false;
   if (!is_row_weight(block.post_attention_layernorm, in.value)) return false;
-  for (const nn::Linear* layer : layers_of(block)) {
+  for (const nn::Linear* layer : block.layers()) {
     if (!nn::is_explicit(*layer, in.value)) return false;
   }
   return true;
@@ -295,7 +294,7 @@ bool runs_as_one(const TransformerBlock& block, const Stream& in) {
 Stream block_as_one(const TransformerBlock& block, const Stream& in, const BlockContext& context,
                     Recompute recompute) {
   std::vector<at::Tensor> leaves;
-  for (const nn::Linear* layer : layers_of(block)) {
+  for (const nn::Linear* layer : block.layers()) {
     const std::vector<at::Tensor> of_layer = nn::explicit_leaves(*layer);
     leaves.insert(leaves.end(), of_layer.begin(), of_layer.end());
   }

@@ -180,8 +180,7 @@ nn::RotaryAngles OmniGenTransformer::Impl::angles(const PackedLayout& layout) co
 bool OmniGenTransformer::Impl::treats_rows_alike() const {
   if (observer || !nn::has_row_kernels(embed_tokens)) return false;
   return std::all_of(blocks.begin(), blocks.end(), [](const TransformerBlock& block) {
-    const auto layers = {&block.to_q,   &block.to_k,         &block.to_v,
-                         &block.to_out, &block.gate_up_proj, &block.down_proj};
+    const auto layers = block.layers();
     return std::all_of(layers.begin(), layers.end(),
                        [](const nn::Linear* layer) { return nn::has_fixed_adapter(*layer); });
   });

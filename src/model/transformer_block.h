@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <vector>
 
 #include "nn/attention.h"
@@ -43,6 +44,11 @@ struct TransformerBlock {
   double rms_norm_eps = 1e-5;
   int64_t num_heads = 1;
 
+  // q, k, v, out, gate and up, down.
+  static constexpr size_t kNumLayers = 6;
+  [[nodiscard]] std::array<const nn::Linear*, kNumLayers> layers() const {
+    return {&to_q, &to_k, &to_v, &to_out, &gate_up_proj, &down_proj};
+  }
   // Rows of the result are the rows that ask.
   [[nodiscard]] Stream forward(const Stream& in, const BlockContext& context) const;
 };

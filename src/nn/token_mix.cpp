@@ -29,7 +29,7 @@ struct Tokens {
   bool add;
 };
 
-int64_t padded(int64_t columns) {
+OMNIGEN_LANES_INLINE int64_t padded(int64_t columns) {
   return (columns + kLanes - 1) / kLanes * kLanes;
 }
 
@@ -64,7 +64,7 @@ OMNIGEN_LANES_INLINE void mix_row(const Tokens<T>& a, const float* factors, cons
 
 template <class T>
 OMNIGEN_LANES_INLINE void mix_tokens(const Tokens<T>& a, int64_t begin, int64_t end, float* wide) {
-  const int64_t stride = (a.p + kLanes - 1) / kLanes * kLanes;
+  const int64_t stride = padded(a.p);
   for (int64_t t = begin; t < end; ++t) {
     widen(a.x + t * a.n * a.p, a.n, a.p, wide);
     for (int64_t m = 0; m < a.m; ++m) {
@@ -91,7 +91,7 @@ OMNIGEN_LANES_INLINE void add_products(const float* x, const float* y, int64_t c
 template <class T>
 OMNIGEN_LANES_INLINE void sum_products(const Tokens<T>& a, int64_t begin, int64_t end, float* wide,
                                        float* sums) {
-  const int64_t stride = (a.p + kLanes - 1) / kLanes * kLanes;
+  const int64_t stride = padded(a.p);
   float* wide_y = wide + a.n * stride;
   for (int64_t t = begin; t < end; ++t) {
     widen(a.x + t * a.n * a.p, a.n, a.p, wide);

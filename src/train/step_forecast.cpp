@@ -4,8 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "train/block_probe.h"
 #include "train/device_memory.h"
@@ -22,18 +20,6 @@ using model::Recompute;
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 constexpr int64_t kMostRecords = 2048;  // of a set
 constexpr double kUsable = 0.9;         // of the memory that is free
-
-// The largest of every rank's numbers, one by one.
-std::vector<double> largest_of_ranks(comm::ProcessGroup& group, const std::vector<double>& mine) {
-  std::vector<double> largest = mine;
-  const std::string bytes(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(double));
-  for (const std::string& part : group.all_gather_bytes(bytes)) {
-    std::vector<double> theirs(mine.size());
-    std::memcpy(theirs.data(), part.data(), bytes.size());
-    for (size_t i = 0; i < largest.size(); ++i) largest[i] = std::max(largest[i], theirs[i]);
-  }
-  return largest;
-}
 
 // The frugal levels are measured only where the first round's do not fit.
 std::vector<std::vector<Recompute>> rounds_of_levels(int64_t least_full, int64_t num_blocks) {
@@ -73,15 +59,19 @@ Workload workload_of(const SampleLoader& loader, const SampleCost& cost) {
   return workload;
 }
 
+// Called in every step of the run: not of this object, which is gone by then.
+std::function<std::vector<at::Tensor>(int64_t block)> Forecaster::leaves_of_block() const {
+  return [&weights = parts_.weights](int64_t block) { return weights.leaves_of_block(block); };
+}
+
+// Of the slowest rank and the one that takes most.
 LevelCost Forecaster::measured(const model::MicroBatch& batch, Recompute level) {
-  const LevelCost mine = BlockProbe{
-      parts_.transformer, batch, [this](int64_t block) {
-        return parts_.weights.leaves_of_block(block);
-      }}.measure(level);
-  const std::vector<double> all = largest_of_ranks(
-      parts_.group, {mine.one_block_s, mine.further_s, static_cast<double>(mine.further_kept),
-                     static_cast<double>(mine.two_blocks_peak)});
-  return {all[0], all[1], static_cast<int64_t>(all[2]), static_cast<int64_t>(all[3])};
+  const LevelCost mine = BlockProbe{parts_.transformer, batch, leaves_of_block()}.measure(level);
+  const auto most = [this](auto value) {
+    return static_cast<decltype(value)>(parts_.group.all_reduce_max(static_cast<double>(value)));
+  };
+  return {most(mine.one_block_s), most(mine.further_s), most(mine.further_kept),
+          most(mine.two_blocks_peak)};
 }
 
 // gradient_checkpointing: at least this frugal.
@@ -100,9 +90,8 @@ int64_t Forecaster::measure_budget(StepForecast& forecast) {
   const double budget = parts_.config.model.memory_budget
                             ? *parts_.config.model.memory_budget * kGiB
                             : used + kUsable * static_cast<double>(memory.available) / ranks;
-  const std::vector<double> agreed = largest_of_ranks(parts_.group, {used, -budget});
-  forecast.budget_bytes = static_cast<int64_t>(-agreed[1]);
-  return static_cast<int64_t>(agreed[0]);
+  forecast.budget_bytes = static_cast<int64_t>(-parts_.group.all_reduce_max(-budget));
+  return static_cast<int64_t>(parts_.group.all_reduce_max(used));
 }
 
 void Forecaster::refuse_or_warn(const StepForecast& forecast) const {
@@ -142,10 +131,7 @@ StepForecast Forecaster::plan() {
     if (forecast.recompute.fits) break;
   }
   if (!forecast.recompute.fits) refuse_or_warn(forecast);
-  // Called in every step of the run: not of this object, which is gone by then.
-  parts_.transformer.set_recompute(
-      forecast.recompute.of_block,
-      [&weights = parts_.weights](int64_t block) { return weights.leaves_of_block(block); });
+  parts_.transformer.set_recompute(forecast.recompute.of_block, leaves_of_block());
   const double per_flop =
       forecast.recompute.micro_batch_s /
       (workload.largest_flop * static_cast<double>(parts_.plan.batch.micro_batch));

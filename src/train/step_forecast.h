@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,6 +56,7 @@ class Forecaster {
   StepForecast plan();
 
  private:
+  [[nodiscard]] std::function<std::vector<at::Tensor>(int64_t block)> leaves_of_block() const;
   [[nodiscard]] LevelCost measured(const model::MicroBatch& batch, model::Recompute level);
   [[nodiscard]] int64_t least_full_blocks() const;
   [[nodiscard]] int64_t measure_budget(StepForecast& forecast);
