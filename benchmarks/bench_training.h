@@ -36,6 +36,7 @@ class Training {
 
   [[nodiscard]] const TrainingOptions& options() const { return options_; }
   [[nodiscard]] int64_t num_trained() const { return adapters_.num_parameters(); }
+  [[nodiscard]] const model::OmniGenTransformer& transformer() const { return *transformer_; }
   train::BatchStream& batches() { return *batches_; }
   train::StepResult step(const std::vector<train::TrainMicroBatch>& micro_batches);
   // Four samples packed into one micro-batch give the losses and the gradient of the four alone.

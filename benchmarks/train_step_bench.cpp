@@ -5,6 +5,7 @@
 //   [--threads 1]
 //                    [--gc] [--base dense|int8] [--adapt attention|attention+mlp] [--warmup 2]
 //                    [--rounds 3] [--json]
+//                    [--profile]: then as many rounds again, time by part
 //                    [--memory]: steps to 1000 instead of rounds, resident set after 100 and 1000
 //
 // The keys of its JSON are those of peer_step.py. Times are of rounds of four samples.
@@ -17,6 +18,8 @@
 #include "bench_support.h"
 #include "bench_training.h"
 #include "machine.h"
+#include "train/step_profile.h"
+#include "util/profile.h"
 #include "util/stopwatch.h"
 #include "workload.h"
 
@@ -30,6 +33,7 @@ struct Plan {
   int64_t warmup = 2;  // steps not counted
   int64_t rounds = 3;
   bool memory = false;
+  bool profile = false;
 };
 
 // Seconds of the parts of steps, added up.
@@ -100,6 +104,20 @@ void measure_rounds(Training& training, const Plan& plan, Report& report) {
               {"others_cpu", share_of_others}});
 }
 
+// Which parts of a step the time goes to.
+void profile_rounds(Training& training, const Plan& plan) {
+  const int64_t steps =
+      plan.rounds * static_cast<int64_t>(kTextLengths.size()) / training.options().batch;
+  Parts parts;
+  util::start_profile({});
+  for (int64_t i = 0; i < steps; ++i) timed_step(training, parts);
+  const auto threads = util::stop_profile();
+  for (const std::string& line : train::profile_table(
+           train::cost_by_part(threads), steps, train::measure_roof(training.transformer()))) {
+    std::cout << line << "\n";
+  }
+}
+
 void measure_memory(Training& training, Report& report) {
   Parts parts;
   std::vector<double> seconds;
@@ -138,6 +156,7 @@ void bench(int argc, char** argv) {
   plan.warmup = arguments.integer("warmup", plan.warmup);
   plan.rounds = arguments.integer("rounds", plan.rounds);
   plan.memory = arguments.flag("memory");
+  plan.profile = arguments.flag("profile");
   at::set_num_threads(static_cast<int>(arguments.integer("threads", 1)));
   Report report("train_step", arguments);
   arguments.require_known();
@@ -159,6 +178,7 @@ void bench(int argc, char** argv) {
     measure_rounds(training, plan, report);
   }
   report.finish();
+  if (plan.profile) profile_rounds(training, plan);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "adapter/kron_gemm.h"
 #include "nn/linear.h"
 #include "nn/parallel.h"
 #include "nn/token_mix.h"
@@ -18,16 +19,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct Sizes {
-  int64_t tokens;
-  int64_t a;
-  int64_t b;
-  int64_t c;
-  int64_t d;
-  int64_t p;
-};
-
-Sizes sizes_of(const at::Tensor& x, const KronFactors& f, int64_t out_features) {
+KronSizes sizes_of(const at::Tensor& x, const KronFactors& f, int64_t out_features) {
   const int64_t a = f.w1_AC.size(0);
   const int64_t c = f.w1_AC.size(1);
   const int64_t in_features = x.size(-1);
@@ -97,7 +89,7 @@ at::Tensor scaled(const at::Tensor& w1_AC, double scale, const at::Tensor& x) {
 }
 
 // X · beforeᵀ. Shapes: [T, c, d] -> [T, c, p].
-at::Tensor project(const at::Tensor& x_TCD, const at::Tensor& before_PD, const Sizes& s) {
+at::Tensor project(const at::Tensor& x_TCD, const at::Tensor& before_PD, const KronSizes& s) {
   if (!before_PD.defined()) return x_TCD;
   return times_transposed(x_TCD.view({s.tokens * s.c, s.d}), before_PD).view({s.tokens, s.c, s.p});
 }
@@ -165,8 +157,12 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
   const util::Span span("adapter");
   const KronFactors& f = pass.factors;
   const at::Tensor& x = pass.x;
-  const Sizes s = sizes_of(x, f, out.size(-1));
+  const KronSizes s = sizes_of(x, f, out.size(-1));
   const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
+  if (has_kron_gemm(s, x)) {
+    pass.x = x.contiguous();
+    return kron_forward_by_gemm(out, pass, s, small);
+  }
   const at::Tensor p_TCP = project(x.contiguous().view({s.tokens, s.c, s.d}), f.before_PD, s);
   if (f.after_BP.defined()) {
     const at::Tensor q_TAP = mix(small, p_TCP);
@@ -184,8 +180,12 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
   const util::Span span("adapter");
   const at::Tensor& x = pass.x;
   const KronFactors& f = pass.factors;
-  const Sizes s = sizes_of(x, f, grad_out.size(-1));
+  const KronSizes s = sizes_of(x, f, grad_out.size(-1));
   const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
+  if (has_kron_gemm(s, x)) {
+    const KronPass dense{x.contiguous(), pass.projected, f, pass.scale};
+    return kron_backward_by_gemm(dense, s, small, grad_out, wanted, mode, grad_x);
+  }
   const at::Tensor g_TAB = grad_out.view({s.tokens, s.a, s.b});
   const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});
   const at::Tensor p_TCP = f.before_PD.defined() ? pass.projected : x_TCD;

@@ -11,18 +11,6 @@ namespace {
 using simd::kLanes;
 using simd::Lanes;
 
-template <class T>
-struct Rows {
-  float* scores;
-  T* probabilities;
-  const int64_t* limits;
-  float* log_sum;
-  int64_t count;
-  int64_t keys;
-  float scale;
-  bool known;
-};
-
 OMNIGEN_LANES_INLINE float row_maximum(const float* scores, int64_t limit) {
   float best = -std::numeric_limits<float>::infinity();
   int64_t c = 0;
@@ -63,10 +51,10 @@ OMNIGEN_LANES_INLINE float exponentiate(float* scores, int64_t limit, float scal
 }
 
 template <class T>
-OMNIGEN_LANES_INLINE void softmax(const Rows<T>& a) {
+OMNIGEN_LANES_INLINE void softmax(const SoftmaxRows<T>& a) {
   for (int64_t row = 0; row < a.count; ++row) {
-    float* scores = a.scores + row * a.keys;
-    T* out = a.probabilities + row * a.keys;
+    float* scores = a.scores + row * a.scores_stride;
+    T* out = a.probabilities + row * a.stride;
     const int64_t limit = a.limits[row];
     float factor = 1.0F;
     if (a.known) {
@@ -83,24 +71,16 @@ OMNIGEN_LANES_INLINE void softmax(const Rows<T>& a) {
       simd::store_upto(out + c, limit - c, x * factor);
     }
     std::memset(static_cast<void*>(out + limit), 0,
-                static_cast<size_t>(a.keys - limit) * sizeof(T));
+                static_cast<size_t>(a.stride - limit) * sizeof(T));
   }
 }
 
-template <class T>
-struct BackwardRows {
-  const T* probabilities;
-  T* grad;
-  int64_t count;
-  int64_t keys;
-  float scale;
-};
-
-template <class T>
-OMNIGEN_LANES_INLINE void backward(const BackwardRows<T>& a) {
+template <class T, class G>
+OMNIGEN_LANES_INLINE void backward(const SoftmaxBackwardRows<T, G>& a) {
   for (int64_t row = 0; row < a.count; ++row) {
-    const T* probabilities = a.probabilities + row * a.keys;
-    T* grad = a.grad + row * a.keys;
+    const T* probabilities = a.probabilities + row * a.stride;
+    const G* grad = a.grad + row * a.grad_stride;
+    T* out = a.out + row * a.stride;
     Lanes products{};
     for (int64_t c = 0; c < a.keys; c += kLanes) {
       Lanes p;
@@ -115,58 +95,44 @@ OMNIGEN_LANES_INLINE void backward(const BackwardRows<T>& a) {
       Lanes g;
       simd::load_upto(probabilities + c, a.keys - c, p);
       simd::load_upto(grad + c, a.keys - c, g);
-      simd::store_upto(grad + c, a.keys - c, p * (g - total) * a.scale);
+      simd::store_upto(out + c, a.keys - c, p * (g - total) * a.scale);
     }
+    std::memset(static_cast<void*>(out + a.keys), 0,
+                static_cast<size_t>(a.stride - a.keys) * sizeof(T));
   }
 }
 
-OMNIGEN_SIMD void softmax_float(const Rows<float>& a) {
+OMNIGEN_SIMD void run(const SoftmaxRows<float>& a) {
   softmax(a);
 }
-OMNIGEN_SIMD void softmax_bfloat16(const Rows<at::BFloat16>& a) {
+OMNIGEN_SIMD void run(const SoftmaxRows<at::BFloat16>& a) {
   softmax(a);
 }
-OMNIGEN_SIMD void backward_float(const BackwardRows<float>& a) {
+OMNIGEN_SIMD void run(const SoftmaxBackwardRows<float, float>& a) {
   backward(a);
 }
-OMNIGEN_SIMD void backward_bfloat16(const BackwardRows<at::BFloat16>& a) {
+OMNIGEN_SIMD void run(const SoftmaxBackwardRows<at::BFloat16, at::BFloat16>& a) {
   backward(a);
 }
-
-template <class T>
-Rows<T> rows_of(const SoftmaxRows& rows) {
-  return {rows.scores.data_ptr<float>(),
-          rows.probabilities.data_ptr<T>(),
-          rows.limits,
-          rows.log_sum,
-          rows.scores.size(0),
-          rows.scores.size(1),
-          rows.scale,
-          rows.known};
-}
-
-template <class T>
-BackwardRows<T> backward_rows_of(const at::Tensor& probabilities, const at::Tensor& grad,
-                                 float scale) {
-  return {probabilities.const_data_ptr<T>(), grad.data_ptr<T>(), grad.size(0), grad.size(1), scale};
+OMNIGEN_SIMD void run(const SoftmaxBackwardRows<at::BFloat16, float>& a) {
+  backward(a);
 }
 
 }  // namespace
 
-void softmax_rows(const SoftmaxRows& rows) {
-  if (rows.probabilities.scalar_type() == at::kFloat) {
-    softmax_float(rows_of<float>(rows));
-  } else {
-    softmax_bfloat16(rows_of<at::BFloat16>(rows));
-  }
+template <class T>
+void softmax_rows(const SoftmaxRows<T>& rows) {
+  run(rows);
 }
+template void softmax_rows(const SoftmaxRows<float>&);
+template void softmax_rows(const SoftmaxRows<at::BFloat16>&);
 
-void softmax_backward_rows(const at::Tensor& probabilities, const at::Tensor& grad, float scale) {
-  if (grad.scalar_type() == at::kFloat) {
-    backward_float(backward_rows_of<float>(probabilities, grad, scale));
-  } else {
-    backward_bfloat16(backward_rows_of<at::BFloat16>(probabilities, grad, scale));
-  }
+template <class T, class G>
+void softmax_backward_rows(const SoftmaxBackwardRows<T, G>& rows) {
+  run(rows);
 }
+template void softmax_backward_rows(const SoftmaxBackwardRows<float, float>&);
+template void softmax_backward_rows(const SoftmaxBackwardRows<at::BFloat16, at::BFloat16>&);
+template void softmax_backward_rows(const SoftmaxBackwardRows<at::BFloat16, float>&);
 
 }  // namespace omnigen::nn

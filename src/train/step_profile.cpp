@@ -75,38 +75,6 @@ config::Json json_of(const std::vector<PartCost>& parts, int64_t steps, const Ro
   return {{"steps", steps}, {"roof_flops", roof.flops}, {"roof", roof.what}, {"parts", list}};
 }
 
-void log_table(const std::vector<PartCost>& parts, int64_t steps, const Roof& roof) {
-  const auto sum = [&](auto value) {
-    return std::accumulate(parts.begin(), parts.end(), 0.0,
-                           [&](double total, const PartCost& part) { return total + value(part); });
-  };
-  const double total_s = sum([](const PartCost& part) { return part.total_s(); });
-  const double flop = sum([](const PartCost& part) { return part.flop; });
-  const auto count = static_cast<double>(steps);
-  util::log::info(fmt::format(
-      "profile of {} steps, rank 0: {:.1f} ms a step, {:.1f} GFLOP/s, {:.0f} % of {:.1f} (a "
-      "product of {})",
-      steps, 1e3 * total_s / count, 1e-9 * flop / total_s, 100 * flop / total_s / roof.flops,
-      1e-9 * roof.flops, roof.what));
-  util::log::info(fmt::format("  {:<16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>9} {:>7}",
-                              "ms a step", "forward", "backward", "recompute", "once", "share",
-                              "GFLOP", "GFLOP/s", "of roof"));
-  for (const PartCost& part : parts) {
-    std::string line = fmt::format("  {:<16}", part.name);
-    for (const double seconds : part.seconds) {
-      line +=
-          seconds > 0 ? fmt::format(" {:>9.2f}", 1e3 * seconds / count) : fmt::format(" {:>9}", "");
-    }
-    line += fmt::format(" {:>5.1f} %", 100 * part.total_s() / total_s);
-    if (part.flop > 0) {
-      const double rate = part.flop / part.total_s();
-      line += fmt::format(" {:>9.2f} {:>9.1f} {:>5.0f} %", 1e-9 * part.flop / count, 1e-9 * rate,
-                          100 * rate / roof.flops);
-    }
-    util::log::info(line);
-  }
-}
-
 }  // namespace
 
 double PartCost::total_s() const {
@@ -167,6 +135,40 @@ Roof measure_roof(const model::OmniGenTransformer& transformer) {
                                       dtype_text(transformer.dtype()), at::get_num_threads())};
 }
 
+std::vector<std::string> profile_table(const std::vector<PartCost>& parts, int64_t steps,
+                                       const Roof& roof) {
+  const auto sum = [&](auto value) {
+    return std::accumulate(parts.begin(), parts.end(), 0.0,
+                           [&](double total, const PartCost& part) { return total + value(part); });
+  };
+  const double total_s = sum([](const PartCost& part) { return part.total_s(); });
+  const double flop = sum([](const PartCost& part) { return part.flop; });
+  const auto count = static_cast<double>(steps);
+  std::vector<std::string> lines;
+  lines.push_back(
+      fmt::format("{:.1f} ms a step, {:.1f} GFLOP/s, {:.0f} % of {:.1f} (a product of {})",
+                  1e3 * total_s / count, 1e-9 * flop / total_s, 100 * flop / total_s / roof.flops,
+                  1e-9 * roof.flops, roof.what));
+  lines.push_back(fmt::format("  {:<16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>9} {:>7}",
+                              "ms a step", "forward", "backward", "recompute", "once", "share",
+                              "GFLOP", "GFLOP/s", "of roof"));
+  for (const PartCost& part : parts) {
+    std::string line = fmt::format("  {:<16}", part.name);
+    for (const double seconds : part.seconds) {
+      line +=
+          seconds > 0 ? fmt::format(" {:>9.2f}", 1e3 * seconds / count) : fmt::format(" {:>9}", "");
+    }
+    line += fmt::format(" {:>5.1f} %", 100 * part.total_s() / total_s);
+    if (part.flop > 0) {
+      const double rate = part.flop / part.total_s();
+      line += fmt::format(" {:>9.2f} {:>9.1f} {:>5.0f} %", 1e-9 * part.flop / count, 1e-9 * rate,
+                          100 * rate / roof.flops);
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 void StepProfile::before_step() {
   ++steps_seen_;
   if (options_.steps == 0 || steps_seen_ != 2) return;
@@ -192,7 +194,9 @@ void StepProfile::write(const std::vector<util::ThreadSpans>& threads) const {
   const Roof roof = measure_roof(transformer_);
   io::write_atomically(options_.folder / "profile.json",
                        json_of(parts, options_.steps, roof).dump(2) + "\n");
-  log_table(parts, options_.steps, roof);
+  const std::vector<std::string> table = profile_table(parts, options_.steps, roof);
+  util::log::info(fmt::format("profile of {} steps, rank 0: {}", options_.steps, table[0]));
+  for (size_t i = 1; i < table.size(); ++i) util::log::info(table[i]);
   util::log::info(fmt::format("  trace for chrome://tracing or ui.perfetto.dev: {}",
                               (options_.folder / "trace_rank0.json").string()));
 }

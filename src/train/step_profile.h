@@ -38,6 +38,10 @@ struct Roof {
 };
 Roof measure_roof(const model::OmniGenTransformer& transformer);
 
+// Of a step's mean, line by line: the whole, the heading, a line a part.
+std::vector<std::string> profile_table(const std::vector<PartCost>& parts, int64_t steps,
+                                       const Roof& roof);
+
 // Profiles steps of a run from its second on: the first one makes kernels and buffers.
 class StepProfile {
  public:

@@ -1,10 +1,14 @@
 #include "adapter/kron_linear.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <tuple>
+
 #include "adapter/kronecker.h"
+#include "nn/gemm_switch.h"
 #include "support/tensor_near.h"
 
 namespace omnigen::adapter {
@@ -18,8 +22,10 @@ struct Result {
   std::vector<at::Tensor> grads;  // of base, x, W1 and the sides that are there
 };
 
-class KronLinearTest : public ::testing::TestWithParam<Side> {
+// With products of our own, and with the library's.
+class KronLinearTest : public ::testing::TestWithParam<std::tuple<Side, bool>> {
  protected:
+  static Side side() { return std::get<0>(GetParam()); }
   static constexpr int64_t kA = 3, kB = 8, kC = 5, kD = 6, kRank = 2, kTokens = 11;
   static constexpr double kScale = 0.75;
 
@@ -28,9 +34,9 @@ class KronLinearTest : public ::testing::TestWithParam<Side> {
   }
   KronFactors draw_factors() {
     KronFactors factors{draw({kA, kC}), {}, {}};
-    const int64_t p = GetParam() == Side::kBefore ? kB : GetParam() == Side::kAfter ? kD : kRank;
-    if (GetParam() != Side::kAfter) factors.before_PD = draw({p, kD});
-    if (GetParam() != Side::kBefore) factors.after_BP = draw({kB, p});
+    const int64_t p = side() == Side::kBefore ? kB : side() == Side::kAfter ? kD : kRank;
+    if (side() != Side::kAfter) factors.before_PD = draw({p, kD});
+    if (side() != Side::kBefore) factors.after_BP = draw({kB, p});
     return factors;
   }
   static std::vector<at::Tensor> leaves(const KronFactors& factors) {
@@ -54,6 +60,7 @@ class KronLinearTest : public ::testing::TestWithParam<Side> {
     return torch::autograd::grad({out}, inputs, {grad_out});
   }
 
+  test::GemmSwitch switch_{std::get<1>(GetParam())};
   at::Generator generator_ = at::detail::createCPUGenerator(7);
 };
 
@@ -150,12 +157,47 @@ TEST_P(KronLinearTest, RefusesFactorsOfAnotherLayer) {
   EXPECT_THROW(add_kron_linear(base, draw({kTokens, kC * kD}), factors, kScale), c10::Error);
 }
 
-std::string side_name(const ::testing::TestParamInfo<Side>& info) {
-  if (info.param == Side::kBoth) return "Both";
-  return info.param == Side::kBefore ? "BeforeTheMix" : "AfterTheMix";
+// More than a block, and than a part of the sums.
+TEST_P(KronLinearTest, TakesManyTokensAndThreadsDoNotChangeABit) {
+  constexpr int64_t kMany = 1100;
+  const KronFactors factors = draw_factors();
+  const at::Tensor base = draw({kMany, kA * kB});
+  const at::Tensor x = draw({kMany, kC * kD});
+  const at::Tensor grad_out = draw({kMany, kA * kB}).detach();
+  const auto run = [&](int threads) {
+    at::set_num_threads(threads);
+    const at::Tensor out = add_kron_linear(base * 1.0, x, factors, kScale);
+    std::vector<at::Tensor> results = gradients(out, base, x, factors, grad_out);
+    results.push_back(out.detach());
+    return results;
+  };
+  const int threads = at::get_num_threads();
+  const auto two = run(2);
+  const auto one = run(1);
+  at::set_num_threads(threads);
+  const at::Tensor expected = oracle(base, x, factors);
+  auto expected_all = gradients(expected, base, x, factors, grad_out);
+  expected_all.push_back(expected.detach());
+  for (size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TENSOR_NEAR(one[i], expected_all[i], test::kLokrOutput);
+    if (std::get<1>(GetParam())) {
+      EXPECT_TENSOR_EQ(one[i], two[i]);
+    }
+  }
+}
+
+std::string case_name(const ::testing::TestParamInfo<std::tuple<Side, bool>>& info) {
+  const auto [side, own] = info.param;
+  const char* where = side == Side::kBoth     ? "OnBothSides"
+                      : side == Side::kBefore ? "BeforeTheMix"
+                                              : "AfterTheMix";
+  return std::string(where) + (own ? "" : "ByLibrary");
 }
 INSTANTIATE_TEST_SUITE_P(Sides, KronLinearTest,
-                         ::testing::Values(Side::kBefore, Side::kAfter, Side::kBoth), side_name);
+                         ::testing::Combine(::testing::Values(Side::kBefore, Side::kAfter,
+                                                              Side::kBoth),
+                                            ::testing::Bool()),
+                         case_name);
 
 TEST(KronOrder, FollowsTheMultiplyAdds) {
   EXPECT_TRUE(mixes_first(8, 2048, 8, 384));   // gate_up_proj: W2 widens

@@ -276,6 +276,7 @@ TEST(Headers, BeginWithWhatTheyAreAndPragmaOnce) {
 
 // Parts without a behaviour of their own, and the test of the whole that exercises each.
 const std::map<std::string, std::string> kTestedAsPartOf = {
+    {"adapter/kron_gemm", "adapter/kron_linear_test.cpp"},
     {"adapter/layer_adapter", "adapter/lokr_test.cpp"},
     {"cache/cache_state", "cache/build_test.cpp"},
     {"cache/cache_writer", "cache/interruption_test.cpp"},
@@ -309,6 +310,9 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"model/transformer_shapes", "model/omnigen_transformer_test.cpp"},
     {"model/token_sequence", "model/omnigen_transformer_test.cpp"},
     {"train/device_memory", "train/forecast_check_test.cpp"},
+    {"nn/attention_by_gemm", "nn/attention_test.cpp"},
+    {"nn/attention_by_library", "nn/attention_test.cpp"},
+    {"nn/attention_plan", "nn/attention_test.cpp"},
     {"nn/attention_softmax", "nn/attention_test.cpp"},
     {"nn/nf4_weight", "nn/frozen_weight_test.cpp"},
     {"nn/product", "nn/linear_test.cpp"},

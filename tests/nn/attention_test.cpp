@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "nn/gemm_switch.h"
 #include "nn/gradient_check.h"
 
 namespace omnigen::nn {
@@ -9,6 +10,13 @@ namespace {
 
 using test::random_tensor;
 using test::TensorList;
+
+// With products of our own, and with the library's.
+class AttentionTest : public ::testing::TestWithParam<bool> {
+ private:
+  test::GemmSwitch switch_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Products, AttentionTest, ::testing::Bool());
 
 constexpr int64_t kHeads = 3;
 constexpr int64_t kHeadDim = 10;
@@ -58,23 +66,23 @@ void expect_mask(const AttentionSpan& span) {
       expected, inputs, test::kKernel);
 }
 
-TEST(Attention, TextAndImageAsThePublishedMask) {
+TEST_P(AttentionTest, TextAndImageAsThePublishedMask) {
   expect_mask(span_at(0, 7, 12));
 }
 
-TEST(Attention, InputImagesAnywhereInTheText) {
+TEST_P(AttentionTest, InputImagesAnywhereInTheText) {
   expect_mask(span_at(0, 20, 6, {{4, 9}}));
   expect_mask(span_at(0, 20, 6, {{0, 5}, {5, 9}, {12, 19}}));
 }
 
-TEST(Attention, MoreRowsThanABlock) {
+TEST_P(AttentionTest, MoreRowsThanABlock) {
   expect_mask(span_at(0, 300, 290, {{10, 280}}));
   expect_mask(span_at(0, 1, 600));
 }
 
 // Heads of 16 channels: rows of a head begin at multiples of 64 bytes in both, as with the
 // published 96.
-TEST(Attention, ASampleAloneOrPackedIsTheSameToTheLastBit) {
+TEST_P(AttentionTest, ASampleAloneOrPackedIsTheSameToTheLastBit) {
   const std::vector<AttentionSpan> spans = {span_at(0, 7, 12), span_at(19, 20, 6, {{4, 9}}),
                                             span_at(45, 3, 30)};
   const TensorList packed = {random_tensor({78, 32}, 1), random_tensor({78, 32}, 2),
@@ -100,7 +108,7 @@ TEST(Attention, ASampleAloneOrPackedIsTheSameToTheLastBit) {
   }
 }
 
-TEST(Attention, ImageRowsAlone) {
+TEST_P(AttentionTest, ImageRowsAlone) {
   AttentionSpan all = span_at(0, 9, 14, {{2, 6}});
   AttentionSpan only = all;
   only.first_query = only.num_causal;
@@ -115,7 +123,7 @@ TEST(Attention, ImageRowsAlone) {
   }
 }
 
-TEST(Attention, RowsBehindTheSamplesAreZeroAndHaveNoGradient) {
+TEST_P(AttentionTest, RowsBehindTheSamplesAreZeroAndHaveNoGradient) {
   constexpr int64_t kTokens = 19;
   const std::vector<AttentionSpan> spans = {span_at(0, 7, 12)};
   TensorList leaves;
@@ -131,7 +139,7 @@ TEST(Attention, RowsBehindTheSamplesAreZeroAndHaveNoGradient) {
   }
 }
 
-TEST(Attention, RecomputedProbabilitiesGiveTheSameGradients) {
+TEST_P(AttentionTest, RecomputedProbabilitiesGiveTheSameGradients) {
   // 3 heads of 1680 x 1680: above what is kept for backward. The second form keeps: one head at a
   // time.
   const AttentionSpan span = span_at(0, 40, 1640);
@@ -148,7 +156,7 @@ TEST(Attention, RecomputedProbabilitiesGiveTheSameGradients) {
       inputs_for(1680), test::kKernel);
 }
 
-TEST(Attention, Bfloat16NearFloat64) {
+TEST_P(AttentionTest, Bfloat16NearFloat64) {
   for (const int64_t image_tokens : {12, 300}) {  // all heads in one product, and one by one
     const AttentionSpan span = span_at(0, 20, image_tokens, {{4, 9}});
     TensorList inputs;
@@ -161,7 +169,7 @@ TEST(Attention, Bfloat16NearFloat64) {
   }
 }
 
-TEST(Attention, LargeLogitsDoNotOverflow) {
+TEST_P(AttentionTest, LargeLogitsDoNotOverflow) {
   TensorList inputs = inputs_for(19);
   inputs[0] *= 1e3;
   inputs[1] *= 1e3;
@@ -169,7 +177,7 @@ TEST(Attention, LargeLogitsDoNotOverflow) {
   EXPECT_TRUE(at::isfinite(out).all().item<bool>());
 }
 
-TEST(Attention, RefusesASampleWithoutAnImage) {
+TEST_P(AttentionTest, RefusesASampleWithoutAnImage) {
   const TensorList x = inputs_for(5);
   EXPECT_THROW(attention(x[0], x[1], x[2], {span_at(0, 5, 0)}, kHeads), c10::Error);
 }

@@ -1,0 +1,127 @@
+#include "nn/gemm.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <gtest/gtest.h>
+
+#include "support/tensor_near.h"
+
+namespace omnigen::nn::gemm {
+namespace {
+
+struct Size {
+  int64_t m;
+  int64_t k;
+  int64_t n;
+};
+
+// Cuts of tiles, panels, words and blocks of k.
+const std::vector<Size> kSizes = {{1, 2, 1},    {5, 7, 16},    {6, 8, 64},     {13, 96, 337},
+                                  {24, 33, 48}, {96, 337, 96}, {31, 1100, 80}, {47, 2051, 130}};
+
+template <class T>
+class GemmTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_fast(dtype())) GTEST_SKIP() << "this processor leaves products to the library";
+  }
+  static at::ScalarType dtype() { return c10::CppTypeToScalarType<T>::value; }
+  at::Tensor draw(at::IntArrayRef sizes) { return at::randn(sizes, generator_).to(dtype()); }
+  // Rows of whole words, the rest zero.
+  static at::Tensor in_words(const at::Tensor& a) {
+    const at::Tensor wide =
+        at::zeros({a.size(0), words_of<T>(a.size(1)) * kInWord<T>}, a.options());
+    wide.narrow(1, 0, a.size(1)).copy_(a);
+    return wide;
+  }
+  static Left<T> left_of(const at::Tensor& wide) {
+    return {wide.const_data_ptr<T>(), wide.stride(0)};
+  }
+  static at::Tensor sums_for(int64_t m, int64_t n) {
+    return at::full({m, padded_columns(n)}, std::numeric_limits<float>::quiet_NaN());
+  }
+  static at::Tensor product(const Left<T>& a, int64_t m, const Right& b, int64_t k, int64_t n) {
+    const at::Tensor c = sums_for(m, b.n);
+    multiply(a, m, b, k, n, c.data_ptr<float>(), c.stride(0), /*add=*/false);
+    return c.narrow(1, 0, n);
+  }
+  static at::Tensor exact(const at::Tensor& a, const at::Tensor& b) {
+    return at::mm(a.to(at::kDouble), b.to(at::kDouble)).to(at::kFloat);
+  }
+
+  at::Generator generator_ = at::detail::createCPUGenerator(5);
+};
+
+using Types = ::testing::Types<float, at::BFloat16>;
+TYPED_TEST_SUITE(GemmTest, Types);
+
+TYPED_TEST(GemmTest, EitherPackingGivesTheProduct) {
+  for (const auto& [m, k, n] : kSizes) {
+    SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
+    const at::Tensor a = this->draw({m, k});
+    const at::Tensor b = this->draw({k, n});
+    const at::Tensor b_NK = b.t().contiguous();
+    const at::Tensor wide = this->in_words(a);
+    const at::Tensor expected = this->exact(a, b);
+    const Buffer<uint32_t> words(packed_words<TypeParam>(k, n));
+    const Right as_is = pack(b.const_data_ptr<TypeParam>(), n, k, n, words.data());
+    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, as_is, k, n), expected, test::kKernel);
+    const Right turned = pack_transposed(b_NK.const_data_ptr<TypeParam>(), k, k, n, words.data());
+    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, turned, k, n), expected,
+                       test::kKernel);
+  }
+}
+
+TYPED_TEST(GemmTest, ATransposedLeftSideGivesTheSumOverRows) {
+  for (const auto& [m, k, n] : kSizes) {
+    SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
+    const at::Tensor y = this->draw({k, m});
+    const at::Tensor x = this->draw({k, n});
+    const Buffer<uint32_t> left(packed_words<TypeParam>(k, m));
+    const Buffer<uint32_t> right(packed_words<TypeParam>(k, n));
+    const Left<TypeParam> y_MK =
+        pack_left_transposed(y.const_data_ptr<TypeParam>(), m, k, m, left.data());
+    const Right packed = pack(x.const_data_ptr<TypeParam>(), n, k, n, right.data());
+    EXPECT_TENSOR_NEAR(this->product(y_MK, m, packed, k, n), this->exact(y.t(), x), test::kKernel);
+  }
+}
+
+TYPED_TEST(GemmTest, GoesThroughAPrefixOfTheRightSide) {
+  const at::Tensor a = this->draw({9, 200});
+  const at::Tensor b = this->draw({200, 337});
+  const Buffer<uint32_t> words(packed_words<TypeParam>(200, 337));
+  const Right packed = pack(b.const_data_ptr<TypeParam>(), 337, 200, 337, words.data());
+  for (const int64_t k : {1, 64, 131}) {
+    for (const int64_t n : {1, 80, 337}) {
+      const at::Tensor wide = this->in_words(a.narrow(1, 0, k));
+      EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), 9, packed, k, n),
+                         this->exact(a.narrow(1, 0, k), b.narrow(0, 0, k).narrow(1, 0, n)),
+                         test::kKernel);
+    }
+  }
+}
+
+TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
+  const at::Tensor a = this->draw({29, 130});
+  const at::Tensor b = this->draw({130, 70});
+  const Buffer<uint32_t> words(packed_words<TypeParam>(130, 70));
+  const Right packed = pack(b.const_data_ptr<TypeParam>(), 70, 130, 70, words.data());
+  const at::Tensor all = this->product(this->left_of(a), 29, packed, 130, 70);
+  for (const int64_t row : {0, 5, 11, 28}) {
+    const at::Tensor alone = this->product(this->left_of(a[row].unsqueeze(0)), 1, packed, 130, 70);
+    EXPECT_TENSOR_EQ(alone[0], all[row]);
+  }
+}
+
+TYPED_TEST(GemmTest, AddsToWhatIsThereAndRoundsOnce) {
+  const at::Tensor sums = at::randn({5, 48}, this->generator_);
+  const at::Tensor out = this->draw({5, 37});
+  const at::Tensor bias = this->draw({37});
+  const at::Tensor expected =
+      (sums.narrow(1, 0, 37) + bias.to(at::kFloat) + out.to(at::kFloat)).to(this->dtype());
+  store(sums.const_data_ptr<float>(), 48, 5, 37, bias.const_data_ptr<TypeParam>(),
+        out.data_ptr<TypeParam>(), 37, /*add=*/true);
+  EXPECT_TENSOR_EQ(out, expected);
+}
+
+}  // namespace
+}  // namespace omnigen::nn::gemm
