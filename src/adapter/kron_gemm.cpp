@@ -11,6 +11,8 @@ namespace omnigen::adapter {
 namespace {
 
 namespace gemm = nn::gemm;
+using gemm::Into;
+using gemm::Rows;
 
 // Rows of a block, a or c of which are one token: enough to fill tiles, and their sums few enough
 // for the second-level cache.
@@ -36,18 +38,19 @@ struct Factor {
     columns = values.size(1);
   }
   [[nodiscard]] bool exists() const { return values.defined(); }
+  [[nodiscard]] Rows<const T> as_rows() const {
+    return {values.template const_data_ptr<T>(), columns};
+  }
 };
 
 // For x · Mᵀ and for g · M.
 template <class T>
 gemm::Right pack_for_rows(const Factor<T>& m, const gemm::Buffer<uint32_t>& words) {
-  return gemm::pack_transposed(m.values.template const_data_ptr<T>(), m.columns, m.columns, m.rows,
-                               words.data());
+  return gemm::pack_transposed(m.as_rows(), m.columns, m.rows, words.data());
 }
 template <class T>
 gemm::Right pack_for_gradients(const Factor<T>& m, const gemm::Buffer<uint32_t>& words) {
-  return gemm::pack(m.values.template const_data_ptr<T>(), m.columns, m.rows, m.columns,
-                    words.data());
+  return gemm::pack(m.as_rows(), m.rows, m.columns, words.data());
 }
 
 // W1 or W1ᵀ, for products with the rows of one token.
@@ -95,28 +98,42 @@ struct Workspace {
   gemm::Buffer<uint32_t> right;
 };
 
-// sums [n·rows, p] of x [n, k, p].
+// Rows of a matrix that lie side by side.
 template <class T>
-void mix(const Mixer<T>& mixer, const T* x, int64_t n, int64_t p, const Workspace<T>& w) {
-  const int64_t stride = gemm::padded_columns(p);
-  for (int64_t token = 0; token < n; ++token) {
-    const gemm::Right right = gemm::pack(x + token * mixer.k * p, p, mixer.k, p, w.token.data());
-    gemm::multiply(mixer.left(), mixer.rows, right, mixer.k, p,
-                   w.sums.data() + token * mixer.rows * stride, stride, /*add=*/false);
+struct Block {
+  const T* data;
+  int64_t rows;
+  int64_t columns;
+
+  [[nodiscard]] Rows<const T> as_rows() const { return {data, columns}; }
+};
+
+// sums [n·rows, p] of x, n tokens of [k, p].
+template <class T>
+void mix(const Mixer<T>& mixer, const Block<T>& x, const Workspace<T>& w) {
+  const int64_t stride = gemm::padded_columns(x.columns);
+  for (int64_t token = 0; token * mixer.k < x.rows; ++token) {
+    const gemm::Right right =
+        gemm::pack(Rows<const T>{x.data + token * mixer.k * x.columns, x.columns}, mixer.k,
+                   x.columns, w.token.data());
+    gemm::multiply(mixer.left(), mixer.rows, right,
+                   {w.sums.data() + token * mixer.rows * stride, stride}, Into::kReplace);
   }
 }
 
-// sums [rows, n of right] of x [rows, k of right].
+// sums [rows, n of right].
 template <class T>
-void multiply_rows(const T* x, int64_t rows, const gemm::Right& right, const Workspace<T>& w) {
-  gemm::multiply(gemm::Left<T>{x, right.k}, rows, right, right.k, right.n, w.sums.data(),
-                 gemm::padded_columns(right.n), /*add=*/false);
+void multiply_rows(const Block<T>& x, const gemm::Right& right, const Workspace<T>& w) {
+  gemm::multiply(gemm::Left<T>{x.data, x.columns}, x.rows, right,
+                 {w.sums.data(), gemm::padded_columns(right.n)}, Into::kReplace);
 }
 
 template <class T>
-void store(const Workspace<T>& w, int64_t rows, int64_t columns, T* out, bool add) {
-  gemm::store<T>(w.sums.data(), gemm::padded_columns(columns), rows, columns, nullptr, out, columns,
-                 add);
+Block<T> store(const Workspace<T>& w, int64_t rows, int64_t columns, T* out,
+               Into into = Into::kReplace) {
+  gemm::store<T>({w.sums.data(), gemm::padded_columns(columns)}, rows, columns, {out, columns},
+                 into);
+  return {out, rows, columns};
 }
 
 // The sums of a gradient [rows, columns] by part, in rows of whole lanes.
@@ -129,10 +146,9 @@ class PartSums {
     }
   }
   [[nodiscard]] bool wanted() const { return sums_.defined(); }
-  [[nodiscard]] float* part(int64_t index) const {
-    return sums_.data_ptr<float>() + index * sums_.stride(0);
+  [[nodiscard]] Rows<float> part(int64_t index) const {
+    return {sums_.data_ptr<float>() + index * sums_.stride(0), sums_.stride(1)};
   }
-  [[nodiscard]] int64_t stride() const { return sums_.stride(1); }
   // Undefined where not wanted.
   [[nodiscard]] at::Tensor total(double scale, at::ScalarType dtype) const {
     if (!wanted()) return {};
@@ -148,18 +164,18 @@ class PartSums {
 template <class T>
 class Forward {
  public:
-  Forward(const at::Tensor& out, KronPass& pass, const KronSizes& s, const at::Tensor& w1)
-      : s_(s),
+  Forward(const at::Tensor& out, KronPass& pass, const ScaledKron& scaled)
+      : s_(scaled.sizes),
         x_(pass.x.const_data_ptr<T>()),
         out_(out.data_ptr<T>()),
         before_(pass.factors.before_PD, pass.x.scalar_type()),
         after_(pass.factors.after_BP, pass.x.scalar_type()),
-        mixer_(w1, pass.x.scalar_type()),
-        before_words_(gemm::packed_words<T>(s.d, s.p)),
-        after_words_(gemm::packed_words<T>(s.p, s.b)) {
+        mixer_(scaled.w1_AC, pass.x.scalar_type()),
+        before_words_(gemm::packed_words<T>(s_.d, s_.p)),
+        after_words_(gemm::packed_words<T>(s_.p, s_.b)) {
     if (before_.exists()) {
       project_ = pack_for_rows(before_, before_words_);
-      pass.projected = at::empty({s.tokens, s.c, s.p}, pass.x.options());
+      pass.projected = at::empty({s_.tokens, s_.c, s_.p}, pass.x.options());
       projected_ = pass.projected.data_ptr<T>();
     }
     if (after_.exists()) expand_ = pack_for_rows(after_, after_words_);
@@ -178,20 +194,14 @@ class Forward {
 
  private:
   void run(int64_t token, int64_t n, const Workspace<T>& w) const {
-    const T* x = x_ + token * s_.c * s_.d;
-    T* out = out_ + token * s_.a * s_.b;
+    Block<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
     if (before_.exists()) {
-      T* projected = projected_ + token * s_.c * s_.p;
-      multiply_rows(x, n * s_.c, project_, w);
-      store(w, n * s_.c, s_.p, projected, /*add=*/false);
-      x = projected;
+      multiply_rows(x, project_, w);
+      x = store(w, n * s_.c, s_.p, projected_ + token * s_.c * s_.p);
     }
-    mix(mixer_, x, n, s_.p, w);
-    if (after_.exists()) {
-      store(w, n * s_.a, s_.p, w.mixed.data(), /*add=*/false);
-      multiply_rows(w.mixed.data(), n * s_.a, expand_, w);
-    }
-    store(w, n * s_.a, s_.b, out, /*add=*/true);
+    mix(mixer_, x, w);
+    if (after_.exists()) multiply_rows(store(w, n * s_.a, s_.p, w.mixed.data()), expand_, w);
+    store(w, n * s_.a, s_.b, out_ + token * s_.a * s_.b, Into::kAdd);
   }
 
   KronSizes s_;
@@ -211,15 +221,15 @@ class Forward {
 template <class T>
 struct GradXTarget {
   T* data = nullptr;  // null: nowhere
-  bool add = false;
+  Into into = Into::kReplace;
 };
 
 template <class T>
 class Backward {
  public:
-  Backward(const KronPass& pass, const KronSizes& s, const at::Tensor& w1,
-           const at::Tensor& grad_out, const KronWanted& wanted, GradXTarget<T> grad_x)
-      : s_(s),
+  Backward(const KronPass& pass, const ScaledKron& scaled, const at::Tensor& grad_out,
+           const KronWanted& wanted, GradXTarget<T> grad_x)
+      : s_(scaled.sizes),
         x_(pass.x.const_data_ptr<T>()),
         grad_(grad_out.const_data_ptr<T>()),
         grad_x_(grad_x),
@@ -227,14 +237,14 @@ class Backward {
         before_(pass.factors.before_PD, dtype_),
         after_(pass.factors.after_BP, dtype_),
         mixed_(before_.exists() ? pass.projected.const_data_ptr<T>() : x_),
-        forth_(w1, dtype_),
-        back_(w1.t(), dtype_),
-        before_words_(gemm::packed_words<T>(s.p, s.d)),
-        after_words_(gemm::packed_words<T>(s.b, s.p)),
-        parts_(std::clamp<int64_t>(s.tokens / kPartTokens, 1, kMaxParts)),
-        sum_w1_(wanted.w1, parts_, s.a, s.c),
-        sum_before_(wanted.before, parts_, s.p, s.d),
-        sum_after_(wanted.after, parts_, s.b, s.p) {
+        forth_(scaled.w1_AC, dtype_),
+        back_(scaled.w1_AC.t(), dtype_),
+        before_words_(gemm::packed_words<T>(s_.p, s_.d)),
+        after_words_(gemm::packed_words<T>(s_.b, s_.p)),
+        parts_(std::clamp<int64_t>(s_.tokens / kPartTokens, 1, kMaxParts)),
+        sum_w1_(wanted.w1, parts_, s_.a, s_.c),
+        sum_before_(wanted.before, parts_, s_.p, s_.d),
+        sum_after_(wanted.after, parts_, s_.b, s_.p) {
     if (before_.exists()) project_ = pack_for_gradients(before_, before_words_);
     if (after_.exists()) expand_ = pack_for_gradients(after_, after_words_);
   }
@@ -264,53 +274,48 @@ class Backward {
 
  private:
   void run(int64_t part, int64_t token, int64_t n, const Workspace<T>& w) const {
-    const T* grad = grad_ + token * s_.a * s_.b;
-    const T* before_mix = mixed_ + token * s_.c * s_.p;
+    const Block<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
+    const Block<T> grad{grad_ + token * s_.a * s_.b, n * s_.a, s_.b};
+    const Block<T> before_mix{mixed_ + token * s_.c * s_.p, n * s_.c, s_.p};
     if (sum_after_.wanted()) {  // cheaper to mix again than to keep
-      mix(forth_, before_mix, n, s_.p, w);
-      store(w, n * s_.a, s_.p, w.mixed.data(), /*add=*/false);
-      add_outer_product(sum_after_, part, grad, w.mixed.data(), n * s_.a, s_.b, s_.p, w);
+      mix(forth_, before_mix, w);
+      const Block<T> mixed = store(w, n * s_.a, s_.p, w.mixed.data());
+      add_outer_product(grad, mixed, w, sum_after_.part(part));
     }
-    const T* grad_mixed = grad;
+    Block<T> grad_mixed = grad;
     if (after_.exists()) {
-      multiply_rows(grad, n * s_.a, expand_, w);
-      store(w, n * s_.a, s_.p, w.grad_mixed.data(), /*add=*/false);
-      grad_mixed = w.grad_mixed.data();
+      multiply_rows(grad, expand_, w);
+      grad_mixed = store(w, n * s_.a, s_.p, w.grad_mixed.data());
     }
-    if (sum_w1_.wanted()) add_mixer_gradient(part, grad_mixed, before_mix, n, w);
+    if (sum_w1_.wanted()) add_mixer_gradient(grad_mixed, before_mix, w, sum_w1_.part(part));
     if (!sum_before_.wanted() && grad_x_.data == nullptr) return;
-    mix(back_, grad_mixed, n, s_.p, w);
-    T* grad_x = grad_x_.data != nullptr ? grad_x_.data + token * s_.c * s_.d : nullptr;
+    mix(back_, grad_mixed, w);
     if (before_.exists()) {
-      store(w, n * s_.c, s_.p, w.mixed.data(), /*add=*/false);
-      if (sum_before_.wanted()) {
-        add_outer_product(sum_before_, part, w.mixed.data(), x_ + token * s_.c * s_.d, n * s_.c,
-                          s_.p, s_.d, w);
-      }
-      if (grad_x == nullptr) return;
-      multiply_rows(w.mixed.data(), n * s_.c, project_, w);
+      const Block<T> projected = store(w, n * s_.c, s_.p, w.mixed.data());
+      if (sum_before_.wanted()) add_outer_product(projected, x, w, sum_before_.part(part));
+      if (grad_x_.data == nullptr) return;
+      multiply_rows(projected, project_, w);
     }
-    store(w, n * s_.c, s_.d, grad_x, grad_x_.add);
+    store(w, n * s_.c, s_.d, grad_x_.data + token * s_.c * s_.d, grad_x_.into);
   }
 
-  // [columns of y, columns of x] += yᵀ · x.
-  void add_outer_product(const PartSums& into, int64_t part, const T* y, const T* x, int64_t rows,
-                         int64_t y_columns, int64_t x_columns, const Workspace<T>& w) const {
+  // sums [columns of y, columns of x] += yᵀ · x.
+  void add_outer_product(const Block<T>& y, const Block<T>& x, const Workspace<T>& w,
+                         const Rows<float>& sums) const {
     const gemm::Left<T> left =
-        gemm::pack_left_transposed(y, y_columns, rows, y_columns, w.left.data());
-    const gemm::Right right = gemm::pack(x, x_columns, rows, x_columns, w.right.data());
-    gemm::multiply(left, y_columns, right, rows, x_columns, into.part(part), into.stride(),
-                   /*add=*/true);
+        gemm::pack_left_transposed(y.as_rows(), y.rows, y.columns, w.left.data());
+    const gemm::Right right = gemm::pack(x.as_rows(), x.rows, x.columns, w.right.data());
+    gemm::multiply(left, y.columns, right, sums, Into::kAdd);
   }
 
-  // [a, c] += Σ over tokens of y [a, p] · xᵀ, x [c, p].
-  void add_mixer_gradient(int64_t part, const T* y, const T* x, int64_t n,
-                          const Workspace<T>& w) const {
-    for (int64_t token = 0; token < n; ++token) {
-      const gemm::Right right =
-          gemm::pack_transposed(x + token * s_.c * s_.p, s_.p, s_.p, s_.c, w.token.data());
-      gemm::multiply(gemm::Left<T>{y + token * s_.a * s_.p, s_.p}, s_.a, right, s_.p, s_.c,
-                     sum_w1_.part(part), sum_w1_.stride(), /*add=*/true);
+  // sums [a, c] += Σ over tokens of y [a, p] · xᵀ, x [c, p].
+  void add_mixer_gradient(const Block<T>& y, const Block<T>& x, const Workspace<T>& w,
+                          const Rows<float>& sums) const {
+    for (int64_t token = 0; token * s_.a < y.rows; ++token) {
+      const gemm::Right right = gemm::pack_transposed(
+          Rows<const T>{x.data + token * s_.c * s_.p, s_.p}, s_.p, s_.c, w.token.data());
+      gemm::multiply(gemm::Left<T>{y.data + token * s_.a * s_.p, s_.p}, s_.a, right, sums,
+                     Into::kAdd);
     }
   }
 
@@ -343,21 +348,16 @@ void count_flop(const KronSizes& s, int64_t products_of_before, int64_t mixes,
 }
 
 template <class T>
-KronGradients backward(const KronPass& pass, const KronSizes& sizes, const at::Tensor& w1_AC,
-                       const at::Tensor& grad_out, const KronWanted& wanted, GradX mode,
-                       const at::Tensor& grad_x) {
-  KronGradients found;
-  GradXTarget<T> target;
-  if (mode == GradX::kNew) {
-    found.x = at::empty(pass.x.sizes(), pass.x.options());
-    target = {found.x.data_ptr<T>(), false};
-  } else if (mode == GradX::kAdd) {
-    target = {grad_x.data_ptr<T>(), true};
-  }
-  const Backward<T> work(pass, sizes, w1_AC, grad_out, wanted, target);
+GradXTarget<T> target_of(GradX mode, const at::Tensor& fresh, const at::Tensor& grad_x) {
+  if (mode == GradX::kNew) return {fresh.data_ptr<T>(), Into::kReplace};
+  if (mode == GradX::kAdd) return {grad_x.data_ptr<T>(), Into::kAdd};
+  return {};
+}
+
+template <class T>
+KronFactors run_backward(Backward<T> work, const KronPass& pass) {
   work.run();
-  found.factors = work.gradients(pass);
-  return found;
+  return work.gradients(pass);
 }
 
 }  // namespace
@@ -369,30 +369,37 @@ bool has_kron_gemm(const KronSizes& s, const at::Tensor& x) {
   return s.a * s.c > 1 && std::max(s.p * s.d, s.b * s.p) <= kMaxFactorElements;
 }
 
-void kron_forward_by_gemm(const at::Tensor& out, KronPass& pass, const KronSizes& sizes,
-                          const at::Tensor& w1_AC) {
+void kron_forward_by_gemm(const at::Tensor& out, KronPass& pass, const ScaledKron& scaled) {
   const KronFactors& f = pass.factors;
-  count_flop(sizes, f.before_PD.defined() ? 1 : 0, 1, f.after_BP.defined() ? 1 : 0);
+  count_flop(scaled.sizes, f.before_PD.defined() ? 1 : 0, 1, f.after_BP.defined() ? 1 : 0);
   if (pass.x.scalar_type() == at::kFloat) {
-    Forward<float>(out, pass, sizes, w1_AC).run();
+    Forward<float>(out, pass, scaled).run();
   } else {
-    Forward<at::BFloat16>(out, pass, sizes, w1_AC).run();
+    Forward<at::BFloat16>(out, pass, scaled).run();
   }
 }
 
-KronGradients kron_backward_by_gemm(const KronPass& pass, const KronSizes& sizes,
-                                    const at::Tensor& w1_AC, const at::Tensor& grad_out,
-                                    const KronWanted& wanted, GradX mode,
-                                    const at::Tensor& grad_x) {
+KronGradients kron_backward_by_gemm(const KronPass& pass, const ScaledKron& scaled,
+                                    const at::Tensor& grad_out, const KronWanted& wanted,
+                                    GradX mode, const at::Tensor& grad_x) {
   const KronFactors& f = pass.factors;
-  const bool back = wanted.before || mode != GradX::kUnwanted;
-  count_flop(sizes,
-             (wanted.before ? 1 : 0) + (f.before_PD.defined() && mode != GradX::kUnwanted ? 1 : 0),
-             (wanted.after ? 1 : 0) + (wanted.w1 ? 1 : 0) + (back ? 1 : 0),
+  const bool x_wanted = mode != GradX::kUnwanted;
+  count_flop(scaled.sizes, (wanted.before ? 1 : 0) + (f.before_PD.defined() && x_wanted ? 1 : 0),
+             (wanted.after ? 1 : 0) + (wanted.w1 ? 1 : 0) + (wanted.before || x_wanted ? 1 : 0),
              (wanted.after ? 1 : 0) + (f.after_BP.defined() ? 1 : 0));
-  return pass.x.scalar_type() == at::kFloat
-             ? backward<float>(pass, sizes, w1_AC, grad_out, wanted, mode, grad_x)
-             : backward<at::BFloat16>(pass, sizes, w1_AC, grad_out, wanted, mode, grad_x);
+  KronGradients found;
+  if (mode == GradX::kNew) found.x = at::empty(pass.x.sizes(), pass.x.options());
+  if (pass.x.scalar_type() == at::kFloat) {
+    found.factors = run_backward(
+        Backward<float>(pass, scaled, grad_out, wanted, target_of<float>(mode, found.x, grad_x)),
+        pass);
+  } else {
+    found.factors =
+        run_backward(Backward<at::BFloat16>(pass, scaled, grad_out, wanted,
+                                            target_of<at::BFloat16>(mode, found.x, grad_x)),
+                     pass);
+  }
+  return found;
 }
 
 }  // namespace omnigen::adapter

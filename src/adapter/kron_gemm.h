@@ -22,10 +22,13 @@ bool has_kron_gemm(const KronSizes& sizes, const at::Tensor& x);
 
 // As kron_forward() and kron_backward(), with x contiguous; `w1_AC` float32, multiplied by the
 // scale.
-void kron_forward_by_gemm(const at::Tensor& out, KronPass& pass, const KronSizes& sizes,
-                          const at::Tensor& w1_AC);
-KronGradients kron_backward_by_gemm(const KronPass& pass, const KronSizes& sizes,
-                                    const at::Tensor& w1_AC, const at::Tensor& grad_out,
-                                    const KronWanted& wanted, GradX mode, const at::Tensor& grad_x);
+struct ScaledKron {
+  KronSizes sizes;
+  at::Tensor w1_AC;
+};
+void kron_forward_by_gemm(const at::Tensor& out, KronPass& pass, const ScaledKron& scaled);
+KronGradients kron_backward_by_gemm(const KronPass& pass, const ScaledKron& scaled,
+                                    const at::Tensor& grad_out, const KronWanted& wanted,
+                                    GradX mode, const at::Tensor& grad_x);
 
 }  // namespace omnigen::adapter

@@ -161,7 +161,7 @@ void kron_forward(const at::Tensor& out, KronPass& pass) {
   const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
   if (has_kron_gemm(s, x)) {
     pass.x = x.contiguous();
-    return kron_forward_by_gemm(out, pass, s, small);
+    return kron_forward_by_gemm(out, pass, {s, small});
   }
   const at::Tensor p_TCP = project(x.contiguous().view({s.tokens, s.c, s.d}), f.before_PD, s);
   if (f.after_BP.defined()) {
@@ -184,7 +184,7 @@ KronGradients kron_backward(const KronPass& pass, const at::Tensor& grad_out,
   const at::Tensor small = scaled(f.w1_AC, pass.scale, x);
   if (has_kron_gemm(s, x)) {
     const KronPass dense{x.contiguous(), pass.projected, f, pass.scale};
-    return kron_backward_by_gemm(dense, s, small, grad_out, wanted, mode, grad_x);
+    return kron_backward_by_gemm(dense, {s, small}, grad_out, wanted, mode, grad_x);
   }
   const at::Tensor g_TAB = grad_out.view({s.tokens, s.a, s.b});
   const at::Tensor x_TCD = x.contiguous().view({s.tokens, s.c, s.d});

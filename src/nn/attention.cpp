@@ -22,7 +22,7 @@ constexpr int64_t kMaxKeptBytes = int64_t{32} << 20;
 
 // Of the size of `like`; what lies behind the samples is zero.
 at::Tensor empty_up_to(int64_t end, const at::Tensor& like) {
-  const at::Tensor out = at::empty(like.sizes(), like.options());
+  at::Tensor out = at::empty(like.sizes(), like.options());
   if (end < out.size(0)) out.narrow(0, end, out.size(0) - end).zero_();
   return out;
 }
@@ -38,7 +38,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
                             const at::Tensor& v, const std::shared_ptr<const AttentionPlan>& plan,
                             bool recorded) {
     AttentionPass pass{q, k, v, {}, {}};
-    const at::Tensor out = attention_forward(*plan, pass, recorded);
+    at::Tensor out = attention_forward(*plan, pass, recorded);
     ctx->save_for_backward({q, k, v, pass.log_sum_HQ, pass.probabilities});
     ctx->saved_data["plan"] = c10::IValue::make_capsule(c10::make_intrusive<PlanHolder>(plan));
     return out;
@@ -65,7 +65,7 @@ at::Tensor attention_forward(const AttentionPlan& plan, AttentionPass& pass, boo
   if (keep && plan.kept * q.element_size() <= kMaxKeptBytes) {
     pass.probabilities = at::empty({plan.kept}, q.options());
   }
-  const at::Tensor out = empty_up_to(plan.query_end, q);
+  at::Tensor out = empty_up_to(plan.query_end, q);
   if (plan.by_gemm) {
     attention_forward_by_gemm(plan, pass, out);
   } else {
@@ -79,9 +79,9 @@ AttentionGradients attention_backward(const AttentionPlan& plan, const Attention
   const util::Span span("attention");
   util::count_flop(8.0 * static_cast<double>(plan.pairs * plan.head_dim));  // four products
   const at::Tensor grad = grad_QD.contiguous();
-  const AttentionGradients into{empty_up_to(plan.query_end, pass.q_QD),
-                                empty_up_to(plan.key_end, pass.k_PD),
-                                empty_up_to(plan.key_end, pass.v_PD)};
+  AttentionGradients into{empty_up_to(plan.query_end, pass.q_QD),
+                          empty_up_to(plan.key_end, pass.k_PD),
+                          empty_up_to(plan.key_end, pass.v_PD)};
   if (plan.by_gemm) {
     attention_backward_by_gemm(plan, pass, grad, into);
   } else {

@@ -11,6 +11,8 @@ using Plan = AttentionPlan;
 using Block = AttentionPlan::Block;
 using Sample = AttentionPlan::Sample;
 using gemm::Buffer;
+using gemm::Into;
+using gemm::Rows;
 
 // The largest of a plan's tasks.
 struct Extent {
@@ -27,13 +29,6 @@ struct Extent {
       }
     }
   }
-};
-
-// Columns of one head, row by row.
-template <class T>
-struct HeadRows {
-  T* data;
-  int64_t stride;
 };
 
 template <class T>
@@ -82,9 +77,7 @@ class Head {
     const gemm::Right v = pack_along(pass_.v_PD);
     for (const Block& block : sample_.blocks) {
       const T* probabilities = probabilities_of(block, /*known=*/false);
-      gemm::multiply(gemm::Left<T>{probabilities, block.stride}, block.rows, v, block.keys, d_,
-                     w_.result.data(), d_stride_, /*add=*/false);
-      store(w_.result.data(), block.rows, at_query(out_QD, block));
+      store_product(probabilities, v, block, out_QD);
     }
   }
 
@@ -97,62 +90,69 @@ class Head {
       const T* probabilities = pass_.probabilities.defined()
                                    ? kept_of(*block)
                                    : probabilities_of(*block, /*known=*/true);
-      const HeadRows<T> grad = at_query(grad_QD, *block);
-      gemm::multiply(gemm::Left<T>{grad.data, grad.stride}, block->rows, across_v, d_, block->keys,
-                     w_.scores.data(), scores_stride_, /*add=*/false);
+      score(at_query(grad_QD, *block), across_v, *block);
       softmax_backward_rows(SoftmaxBackwardRows<T, float>{
           block->rows, block->keys, probabilities, block->stride, w_.scores.data(), scores_stride_,
           w_.grad_scores.data(), static_cast<float>(plan_.scale)});
-      gemm::multiply(gemm::Left<T>{w_.grad_scores.data(), block->stride}, block->rows, k,
-                     block->keys, d_, w_.result.data(), d_stride_, /*add=*/false);
-      store(w_.result.data(), block->rows, at_query(into.q_QD, *block));
-      add_outer_product(w_.sum_v, *block, probabilities, grad, first);
+      store_product(w_.grad_scores.data(), k, *block, into.q_QD);
+      const Into sums = first ? Into::kReplace : Into::kAdd;
+      add_outer_product(w_.sum_v, *block, probabilities, at_query(grad_QD, *block), sums);
       add_outer_product(w_.sum_k, *block, w_.grad_scores.data(), at_query(pass_.q_QD, *block),
-                        first);
+                        sums);
     }
-    store(w_.sum_k.data(), sample_.length, at_key(into.k_PD, 0));
-    store(w_.sum_v.data(), sample_.length, at_key(into.v_PD, 0));
+    store(w_.sum_k, sample_.length, at_key(into.k_PD));
+    store(w_.sum_v, sample_.length, at_key(into.v_PD));
   }
 
  private:
-  [[nodiscard]] HeadRows<T> at_row(const at::Tensor& x, int64_t row) const {
+  [[nodiscard]] Rows<T> at_row(const at::Tensor& x, int64_t row) const {
     return {x.data_ptr<T>() + row * x.stride(0) + head_ * d_, x.stride(0)};
   }
-  [[nodiscard]] HeadRows<T> at_query(const at::Tensor& x_QD, const Block& block) const {
+  [[nodiscard]] Rows<T> at_query(const at::Tensor& x_QD, const Block& block) const {
     return at_row(x_QD, block.query);
   }
-  [[nodiscard]] HeadRows<T> at_key(const at::Tensor& x_PD, int64_t key) const {
-    return at_row(x_PD, sample_.key_begin + key);
+  [[nodiscard]] Rows<T> at_key(const at::Tensor& x_PD) const {
+    return at_row(x_PD, sample_.key_begin);
   }
-  gemm::Right pack_along(const at::Tensor& x_PD) const {
-    const HeadRows<T> rows = at_key(x_PD, 0);
-    return gemm::pack(rows.data, rows.stride, sample_.length, d_, w_.along.data());
+  static Rows<const T> read(const Rows<T>& rows) { return {rows.data, rows.stride}; }
+  [[nodiscard]] gemm::Right pack_along(const at::Tensor& x_PD) const {
+    return gemm::pack(read(at_key(x_PD)), sample_.length, d_, w_.along.data());
   }
-  gemm::Right pack_across(const at::Tensor& x_PD, const Buffer<uint32_t>& words) const {
-    const HeadRows<T> rows = at_key(x_PD, 0);
-    return gemm::pack_transposed(rows.data, rows.stride, d_, sample_.length, words.data());
+  [[nodiscard]] gemm::Right pack_across(const at::Tensor& x_PD,
+                                        const Buffer<uint32_t>& words) const {
+    return gemm::pack_transposed(read(at_key(x_PD)), d_, sample_.length, words.data());
   }
-  void store(const float* sums, int64_t rows, const HeadRows<T>& to) const {
-    gemm::store<T>(sums, d_stride_, rows, d_, nullptr, to.data, to.stride, /*add=*/false);
+  void store(const Buffer<float>& sums, int64_t rows, const Rows<T>& to) const {
+    gemm::store<T>({sums.data(), d_stride_}, rows, d_, to, Into::kReplace);
   }
   [[nodiscard]] T* kept_of(const Block& block) const {
     return pass_.probabilities.data_ptr<T>() + block.kept_at + head_ * sample_.kept_per_head;
   }
 
+  // scores [R, K] of rows x [R, d] with what is packed across.
+  void score(const Rows<T>& x, const gemm::Right& across, const Block& block) const {
+    gemm::multiply(gemm::Left<T>{x.data, x.stride}, block.rows, across.first(d_, block.keys),
+                   {w_.scores.data(), scores_stride_}, Into::kReplace);
+  }
+  // The block's rows of `out`: weights [R, K] · what is packed along.
+  void store_product(const T* weights, const gemm::Right& along, const Block& block,
+                     const at::Tensor& out_QD) const {
+    gemm::multiply(gemm::Left<T>{weights, block.stride}, block.rows, along.first(block.keys, d_),
+                   {w_.result.data(), d_stride_}, Into::kReplace);
+    store(w_.result, block.rows, at_query(out_QD, block));
+  }
   // sums [K, d] += weightsᵀ · x, over the block's rows.
   void add_outer_product(const Buffer<float>& sums, const Block& block, const T* weights,
-                         const HeadRows<T>& x, bool first) const {
-    const gemm::Left<T> left =
-        gemm::pack_left_transposed(weights, block.stride, block.rows, block.keys, w_.left.data());
-    const gemm::Right right = gemm::pack(x.data, x.stride, block.rows, d_, w_.right.data());
-    gemm::multiply(left, block.keys, right, block.rows, d_, sums.data(), d_stride_, !first);
+                         const Rows<T>& x, Into into) const {
+    const gemm::Left<T> left = gemm::pack_left_transposed(Rows<const T>{weights, block.stride},
+                                                          block.rows, block.keys, w_.left.data());
+    const gemm::Right right = gemm::pack(read(x), block.rows, d_, w_.right.data());
+    gemm::multiply(left, block.keys, right, {sums.data(), d_stride_}, into);
   }
 
   const T* probabilities_of(const Block& block, bool known) {
     if (across_k_.words == nullptr) across_k_ = pack_across(pass_.k_PD, w_.across_k);
-    const HeadRows<T> queries = at_query(pass_.q_QD, block);
-    gemm::multiply(gemm::Left<T>{queries.data, queries.stride}, block.rows, across_k_, d_,
-                   block.keys, w_.scores.data(), scores_stride_, /*add=*/false);
+    score(at_query(pass_.q_QD, block), across_k_, block);
     T* out = pass_.probabilities.defined() && !known ? kept_of(block) : w_.probabilities.data();
     float* log_sum = pass_.log_sum_HQ.data_ptr<float>() + head_ * pass_.log_sum_HQ.size(1);
     softmax_rows(SoftmaxRows<T>{block.rows, w_.scores.data(), scores_stride_, out, block.stride,

@@ -123,9 +123,7 @@ class Heads {
     return heads_of(x_QD.narrow(0, block.query, block.rows));
   }
   // Products of one head read its columns where they are.
-  at::Tensor packed(const at::Tensor& x_HRd) const {
-    return count_ == 1 ? x_HRd : x_HRd.contiguous();
-  }
+  at::Tensor packed(const at::Tensor& x) const { return count_ == 1 ? x : x.contiguous(); }
 
   at::Tensor kept_of(const Block& block) const {
     return operands_.probabilities.as_strided({count_, block.rows, block.keys},

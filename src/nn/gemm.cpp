@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 
 // GCC 12's own intrinsics start from registers that they leave undefined on purpose.
@@ -39,7 +40,7 @@ constexpr int64_t kBlockWords = 512;
 constexpr int kTileRegisters = 24;
 
 struct Square {
-  __m512i rows[kLanes];
+  __m512i rows[kLanes];  // NOLINT(modernize-avoid-c-arrays): std::array loses its alignment
 };
 
 struct Panel {
@@ -107,7 +108,7 @@ struct TileOperands {
 
 template <class T, int kRows, int kVectors>
 OMNIGEN_KERNEL_INLINE void multiply_tile(const TileOperands<T>& o, int64_t first_row) {
-  __m512 sums[kRows][kVectors];
+  __m512 sums[kRows][kVectors];  // NOLINT(modernize-avoid-c-arrays)
   float* c = o.c + first_row * o.c_stride;
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
@@ -118,10 +119,10 @@ OMNIGEN_KERNEL_INLINE void multiply_tile(const TileOperands<T>& o, int64_t first
   const uint32_t* b = o.b;
   const int64_t row = o.a_row;
   for (int64_t word = 0; word < o.words; ++word) {
-    __m512i columns[kVectors];
+    __m512i columns[kVectors];  // NOLINT(modernize-avoid-c-arrays)
     for (int v = 0; v < kVectors; ++v) columns[v] = _mm512_loadu_si512(b + v * kLanes);
     for (int r = 0; r < kRows; ++r) {
-      int bits;
+      int bits = 0;
       std::memcpy(&bits, a + r * row, sizeof bits);
       const __m512i factor = _mm512_set1_epi32(bits);
       for (int v = 0; v < kVectors; ++v) {
@@ -186,22 +187,22 @@ OMNIGEN_KERNEL_INLINE __m512i word_lanes(const at::BFloat16* b, int64_t stride, 
 
 // Words of columns [first, first + 16 · vectors), `words` of k a column.
 template <class T>
-OMNIGEN_KERNEL void pack_panel(const T* b, int64_t stride, int64_t k, int64_t n, Panel panel,
+OMNIGEN_KERNEL void pack_panel(Rows<const T> b, int64_t k, int64_t n, Panel panel,
                                uint32_t* words) {
   // Rows lie pages apart, where the processor does not look ahead.
   constexpr int64_t kAhead = 16;
   constexpr int64_t kLine = 64 / sizeof(T);
   for (int64_t row = 0; row < k; row += kInWord<T>) {
     for (int64_t ahead = kAhead; ahead < kAhead + kInWord<T> && row + ahead < k; ++ahead) {
-      const T* first = b + (row + ahead) * stride + panel.first * kLanes;
+      const T* first = b.data + (row + ahead) * b.stride + panel.first * kLanes;
       for (int64_t c = 0; c < panel.vectors * kLanes; c += kLine) {
         _mm_prefetch(reinterpret_cast<const char*>(first + c), _MM_HINT_T0);
       }
     }
     for (int64_t v = 0; v < panel.vectors; ++v) {
       const int64_t column = (panel.first + v) * kLanes;
-      _mm512_storeu_si512(words,
-                          word_lanes(b + row * stride + column, stride, k - row, n - column));
+      _mm512_storeu_si512(
+          words, word_lanes(b.data + row * b.stride + column, b.stride, k - row, n - column));
       words += kLanes;
     }
   }
@@ -247,8 +248,8 @@ OMNIGEN_KERNEL_INLINE __m512i load_words(const at::BFloat16* from, int64_t left)
 }
 
 template <class T>
-OMNIGEN_KERNEL void pack_panel_transposed(const T* b, int64_t stride, int64_t k, int64_t n,
-                                          Panel panel, uint32_t* words) {
+OMNIGEN_KERNEL void pack_panel_transposed(Rows<const T> b, int64_t k, int64_t n, Panel panel,
+                                          uint32_t* words) {
   const int64_t num_words = words_of<T>(k);
   for (int64_t v = 0; v < panel.vectors; ++v) {
     const int64_t column = (panel.first + v) * kLanes;
@@ -256,9 +257,10 @@ OMNIGEN_KERNEL void pack_panel_transposed(const T* b, int64_t stride, int64_t k,
     for (int64_t word = 0; word < num_words; word += kLanes) {
       Square square;
       for (int64_t i = 0; i < kLanes; ++i) {
-        square.rows[i] = i < columns ? load_words(b + (column + i) * stride + word * kInWord<T>,
-                                                  k - word * kInWord<T>)
-                                     : _mm512_setzero_si512();
+        square.rows[i] = i < columns
+                             ? load_words(b.data + (column + i) * b.stride + word * kInWord<T>,
+                                          k - word * kInWord<T>)
+                             : _mm512_setzero_si512();
       }
       transpose(square);
       uint32_t* to = words + (word * panel.vectors + v) * kLanes;
@@ -271,18 +273,26 @@ OMNIGEN_KERNEL void pack_panel_transposed(const T* b, int64_t stride, int64_t k,
 }
 
 template <class T>
-OMNIGEN_KERNEL void store_rows(const float* c, int64_t c_stride, int64_t m, int64_t n,
-                               const T* bias, T* out, int64_t out_stride, bool add) {
+OMNIGEN_KERNEL void store_rows(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, bool add) {
   for (int64_t row = 0; row < m; ++row) {
     for (int64_t column = 0; column < n; column += kLanes) {
       const int64_t left = n - column;
-      T* to = out + row * out_stride + column;
-      __m512 x = _mm512_loadu_ps(c + row * c_stride + column);
-      if (bias != nullptr) x = _mm512_add_ps(x, load_floats(bias + column, left));
+      T* to = out.data + row * out.stride + column;
+      __m512 x = _mm512_loadu_ps(c.data + row * c.stride + column);
       if (add) x = _mm512_add_ps(x, load_floats(to, left));
       store_floats(to, left, x);
     }
   }
+}
+
+// CPUID's leaf 7: tiles with bfloat16 products.
+bool has_amx_bf16() {
+  constexpr unsigned kBit = 1U << 22;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBit) != 0;
 }
 
 }  // namespace
@@ -292,58 +302,57 @@ bool is_fast(at::ScalarType dtype) {
                            __builtin_cpu_supports("avx512bw") &&
                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   static const bool dots = wide && __builtin_cpu_supports("avx512bf16");
-  static const bool tiles = __builtin_cpu_supports("amx-bf16");
+  static const bool tiles = has_amx_bf16();
   if (!enabled || !dots) return false;
   return dtype == at::kFloat || (dtype == at::kBFloat16 && !tiles);
 }
 
 template <class T>
-Right pack(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words) {
+Right pack(Rows<const T> b, int64_t k, int64_t n, uint32_t* words) {
   for (int64_t i = 0; i < num_panels(n); ++i) {
     const Panel panel = panel_at(i, n);
-    pack_panel(b, stride, k, n, panel, words + words_of<T>(k) * panel.first * kLanes);
+    pack_panel(b, k, n, panel, words + words_of<T>(k) * panel.first * kLanes);
   }
-  return {words, k, n};
+  return {words, k, n, k, n};
 }
 
 template <class T>
-Right pack_transposed(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words) {
+Right pack_transposed(Rows<const T> b, int64_t k, int64_t n, uint32_t* words) {
   for (int64_t i = 0; i < num_panels(n); ++i) {
     const Panel panel = panel_at(i, n);
-    pack_panel_transposed(b, stride, k, n, panel, words + words_of<T>(k) * panel.first * kLanes);
+    pack_panel_transposed(b, k, n, panel, words + words_of<T>(k) * panel.first * kLanes);
   }
-  return {words, k, n};
+  return {words, k, n, k, n};
 }
 
 template <class T>
-Left<T> pack_left_transposed(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words) {
+Left<T> pack_left_transposed(Rows<const T> b, int64_t k, int64_t n, uint32_t* words) {
   const int64_t columns = padded_columns(n);
-  pack_panel(b, stride, k, n, {0, columns / kLanes}, words);
+  pack_panel(b, k, n, {0, columns / kLanes}, words);
   return {reinterpret_cast<const T*>(words), kInWord<T>, columns * kInWord<T>};
 }
 
 template <class T>
-void multiply(const Left<T>& a, int64_t m, const Right& b, int64_t k, int64_t n, float* c,
-              int64_t c_stride, bool add) {
-  const int64_t words = words_of<T>(k);
-  for (int64_t i = 0; i < num_panels(b.n); ++i) {
-    const Panel panel = panel_at(i, b.n);
-    if (panel.first * kLanes >= n) return;
-    const uint32_t* packed = b.words + words_of<T>(b.k) * panel.first * kLanes;
+void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into into) {
+  const int64_t words = words_of<T>(b.k);
+  for (int64_t i = 0; i < num_panels(b.packed_n); ++i) {
+    const Panel panel = panel_at(i, b.packed_n);
+    if (panel.first * kLanes >= b.n) return;
+    const uint32_t* packed = b.words + words_of<T>(b.packed_k) * panel.first * kLanes;
     for (int64_t word = 0; word < words; word += kBlockWords) {
-      multiply_panel(TileOperands<T>{a.data + word * a.word, a.row, a.word,
-                                     packed + word * panel.vectors * kLanes,
-                                     std::min(kBlockWords, words - word), c + panel.first * kLanes,
-                                     c_stride, add || word > 0},
-                     m, panel.vectors);
+      multiply_panel(
+          TileOperands<T>{a.data + word * a.word, a.row, a.word,
+                          packed + word * panel.vectors * kLanes,
+                          std::min(kBlockWords, words - word), c.data + panel.first * kLanes,
+                          c.stride, into == Into::kAdd || word > 0},
+          m, panel.vectors);
     }
   }
 }
 
 template <class T>
-void store(const float* c, int64_t c_stride, int64_t m, int64_t n, const T* bias, T* out,
-           int64_t out_stride, bool add) {
-  store_rows(c, c_stride, m, n, bias, out, out_stride, add);
+void store(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, Into into) {
+  store_rows(c, m, n, out, into == Into::kAdd);
 }
 
 #else
@@ -352,37 +361,40 @@ bool is_fast(at::ScalarType /*dtype*/) {
   return false;
 }
 template <class T>
-Right pack(const T*, int64_t, int64_t, int64_t, uint32_t*) {
+Right pack(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
   TORCH_CHECK(false, "gemm: not on this processor");
 }
 template <class T>
-Right pack_transposed(const T*, int64_t, int64_t, int64_t, uint32_t*) {
+Right pack_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
   TORCH_CHECK(false, "gemm: not on this processor");
 }
 template <class T>
-Left<T> pack_left_transposed(const T*, int64_t, int64_t, int64_t, uint32_t*) {
+Left<T> pack_left_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/,
+                             uint32_t* /*words*/) {
   TORCH_CHECK(false, "gemm: not on this processor");
 }
 template <class T>
-void multiply(const Left<T>&, int64_t, const Right&, int64_t, int64_t, float*, int64_t, bool) {
+void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float> /*c*/,
+              Into /*into*/) {
   TORCH_CHECK(false, "gemm: not on this processor");
 }
 template <class T>
-void store(const float*, int64_t, int64_t, int64_t, const T*, T*, int64_t, bool) {
+void store(Rows<const float> /*c*/, int64_t /*m*/, int64_t /*n*/, Rows<T> /*out*/, Into /*into*/) {
   TORCH_CHECK(false, "gemm: not on this processor");
 }
 
 #endif
 
-#define OMNIGEN_GEMM_FOR(T)                                                                  \
-  template Right pack<T>(const T*, int64_t, int64_t, int64_t, uint32_t*);                    \
-  template Right pack_transposed<T>(const T*, int64_t, int64_t, int64_t, uint32_t*);         \
-  template Left<T> pack_left_transposed<T>(const T*, int64_t, int64_t, int64_t, uint32_t*);  \
-  template void multiply<T>(const Left<T>&, int64_t, const Right&, int64_t, int64_t, float*, \
-                            int64_t, bool);                                                  \
-  template void store<T>(const float*, int64_t, int64_t, int64_t, const T*, T*, int64_t, bool);
-OMNIGEN_GEMM_FOR(float)
-OMNIGEN_GEMM_FOR(at::BFloat16)
-#undef OMNIGEN_GEMM_FOR
+template Right pack(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Right pack(Rows<const at::BFloat16>, int64_t, int64_t, uint32_t*);
+template Right pack_transposed(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Right pack_transposed(Rows<const at::BFloat16>, int64_t, int64_t, uint32_t*);
+template Left<float> pack_left_transposed(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Left<at::BFloat16> pack_left_transposed(Rows<const at::BFloat16>, int64_t, int64_t,
+                                                 uint32_t*);
+template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into);
+template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into);
+template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
+template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 
 }  // namespace omnigen::nn::gemm

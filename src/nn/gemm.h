@@ -48,11 +48,25 @@ struct Left {
   int64_t word = kInWord<T>;  // from a word to the next
 };
 
+// Rows of a matrix, `stride` apart.
+template <class T>
+struct Rows {
+  T* data = nullptr;
+  int64_t stride = 0;
+};
+
 // The right matrix [k, n], packed.
 struct Right {
   const uint32_t* words = nullptr;
   int64_t k = 0;
   int64_t n = 0;
+  int64_t packed_k = 0;
+  int64_t packed_n = 0;
+
+  // Its first rows and columns.
+  [[nodiscard]] Right first(int64_t rows, int64_t columns) const {
+    return {words, rows, columns, packed_k, packed_n};
+  }
 };
 
 template <class T>
@@ -61,24 +75,23 @@ int64_t packed_words(int64_t k, int64_t n) {
 }
 // From b [k, n] as it stands, and from b [n, k].
 template <class T>
-Right pack(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words);
+Right pack(Rows<const T> b, int64_t k, int64_t n, uint32_t* words);
 template <class T>
-Right pack_transposed(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words);
-
+Right pack_transposed(Rows<const T> b, int64_t k, int64_t n, uint32_t* words);
 // The left matrix bᵀ [n, k] of b [k, n]; `words` as many as packed_words().
 template <class T>
-Left<T> pack_left_transposed(const T* b, int64_t stride, int64_t k, int64_t n, uint32_t* words);
+Left<T> pack_left_transposed(Rows<const T> b, int64_t k, int64_t n, uint32_t* words);
 
-// c = a · b or c += a · b, over the first `k` and `n` of b. c [m, padded_columns(b.n)]: columns up
-// to the end of n's panel are written.
-template <class T>
-void multiply(const Left<T>& a, int64_t m, const Right& b, int64_t k, int64_t n, float* c,
-              int64_t c_stride, bool add);
+enum class Into { kReplace, kAdd };
 
-// out [m, n] = c or out += c, rounded once. `bias` [n] or null.
+// c = a · b or c += a · b. c [m, padded_columns(b.packed_n)]: columns up to the end of the panel of
+// b's last one are written.
 template <class T>
-void store(const float* c, int64_t c_stride, int64_t m, int64_t n, const T* bias, T* out,
-           int64_t out_stride, bool add);
+void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into into);
+
+// out = c or out += c, rounded once. Shapes: [m, n].
+template <class T>
+void store(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, Into into);
 
 // Memory for words and sums, aligned to cache lines, not initialised.
 template <class U>

@@ -13,6 +13,17 @@ using simd::Lanes;
 constexpr float kLargestCode = 127.0F;
 constexpr int64_t kRowsPerTask = 16;
 
+// All of a vector or, of a row's tail, the first `left` bytes: one of known size is one
+// instruction.
+template <class Vector>
+OMNIGEN_LANES_INLINE void copy_upto(void* to, const Vector* from, int64_t left) {
+  if (left >= static_cast<int64_t>(sizeof(Vector))) {
+    std::memcpy(to, from, sizeof(Vector));
+  } else {
+    std::memcpy(to, from, static_cast<size_t>(left));
+  }
+}
+
 template <class T>
 struct QuantizeRows {
   const T* x;
@@ -52,10 +63,9 @@ OMNIGEN_LANES_INLINE void quantize(const QuantizeRows<T>& a, int64_t begin, int6
       Lanes x;
       load_scaled(a, row, c, x);
       x = (x * inverse + kRounder) - kRounder;
-      const CodeLanes codes = __builtin_convertvector(x, CodeLanes);
-      const int64_t left = a.channels - c;
-      std::memcpy(a.codes + row * a.channels + c, &codes,
-                  static_cast<size_t>(left < kLanes ? left : kLanes));
+      const auto codes =
+          __builtin_convertvector(__builtin_convertvector(x, simd::IntLanes), CodeLanes);
+      copy_upto(a.codes + row * a.channels + c, &codes, a.channels - c);
     }
   }
 }
@@ -85,8 +95,8 @@ OMNIGEN_LANES_INLINE void scale(const ScaleRows<T>& a, int64_t begin, int64_t en
     for (int64_t c = 0; c < a.channels; c += kLanes) {
       const int64_t left = a.channels - c;
       simd::IntLanes sums{};
-      std::memcpy(&sums, a.products + at + c,
-                  sizeof(int32_t) * static_cast<size_t>(left < kLanes ? left : kLanes));
+      copy_upto(&sums, reinterpret_cast<const simd::IntLanes*>(a.products + at + c),
+                left * static_cast<int64_t>(sizeof(int32_t)));
       Lanes x = __builtin_convertvector(sums, Lanes) * a.row_scale[row];
       Lanes other;
       if (a.column_scale != nullptr) {

@@ -39,10 +39,11 @@ class GemmTest : public ::testing::Test {
   static at::Tensor sums_for(int64_t m, int64_t n) {
     return at::full({m, padded_columns(n)}, std::numeric_limits<float>::quiet_NaN());
   }
-  static at::Tensor product(const Left<T>& a, int64_t m, const Right& b, int64_t k, int64_t n) {
-    const at::Tensor c = sums_for(m, b.n);
-    multiply(a, m, b, k, n, c.data_ptr<float>(), c.stride(0), /*add=*/false);
-    return c.narrow(1, 0, n);
+  static Rows<const T> rows_of(const at::Tensor& b) { return {b.const_data_ptr<T>(), b.stride(0)}; }
+  static at::Tensor product(const Left<T>& a, int64_t m, const Right& b) {
+    const at::Tensor c = sums_for(m, b.packed_n);
+    multiply(a, m, b, {c.data_ptr<float>(), c.stride(0)}, Into::kReplace);
+    return c.narrow(1, 0, b.n);
   }
   static at::Tensor exact(const at::Tensor& a, const at::Tensor& b) {
     return at::mm(a.to(at::kDouble), b.to(at::kDouble)).to(at::kFloat);
@@ -63,11 +64,10 @@ TYPED_TEST(GemmTest, EitherPackingGivesTheProduct) {
     const at::Tensor wide = this->in_words(a);
     const at::Tensor expected = this->exact(a, b);
     const Buffer<uint32_t> words(packed_words<TypeParam>(k, n));
-    const Right as_is = pack(b.const_data_ptr<TypeParam>(), n, k, n, words.data());
-    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, as_is, k, n), expected, test::kKernel);
-    const Right turned = pack_transposed(b_NK.const_data_ptr<TypeParam>(), k, k, n, words.data());
-    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, turned, k, n), expected,
-                       test::kKernel);
+    const Right as_is = pack(this->rows_of(b), k, n, words.data());
+    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, as_is), expected, test::kKernel);
+    const Right turned = pack_transposed(this->rows_of(b_NK), k, n, words.data());
+    EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), m, turned), expected, test::kKernel);
   }
 }
 
@@ -78,10 +78,9 @@ TYPED_TEST(GemmTest, ATransposedLeftSideGivesTheSumOverRows) {
     const at::Tensor x = this->draw({k, n});
     const Buffer<uint32_t> left(packed_words<TypeParam>(k, m));
     const Buffer<uint32_t> right(packed_words<TypeParam>(k, n));
-    const Left<TypeParam> y_MK =
-        pack_left_transposed(y.const_data_ptr<TypeParam>(), m, k, m, left.data());
-    const Right packed = pack(x.const_data_ptr<TypeParam>(), n, k, n, right.data());
-    EXPECT_TENSOR_NEAR(this->product(y_MK, m, packed, k, n), this->exact(y.t(), x), test::kKernel);
+    const Left<TypeParam> y_MK = pack_left_transposed(this->rows_of(y), k, m, left.data());
+    const Right packed = pack(this->rows_of(x), k, n, right.data());
+    EXPECT_TENSOR_NEAR(this->product(y_MK, m, packed), this->exact(y.t(), x), test::kKernel);
   }
 }
 
@@ -89,11 +88,11 @@ TYPED_TEST(GemmTest, GoesThroughAPrefixOfTheRightSide) {
   const at::Tensor a = this->draw({9, 200});
   const at::Tensor b = this->draw({200, 337});
   const Buffer<uint32_t> words(packed_words<TypeParam>(200, 337));
-  const Right packed = pack(b.const_data_ptr<TypeParam>(), 337, 200, 337, words.data());
+  const Right packed = pack(this->rows_of(b), 200, 337, words.data());
   for (const int64_t k : {1, 64, 131}) {
     for (const int64_t n : {1, 80, 337}) {
       const at::Tensor wide = this->in_words(a.narrow(1, 0, k));
-      EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), 9, packed, k, n),
+      EXPECT_TENSOR_NEAR(this->product(this->left_of(wide), 9, packed.first(k, n)),
                          this->exact(a.narrow(1, 0, k), b.narrow(0, 0, k).narrow(1, 0, n)),
                          test::kKernel);
     }
@@ -104,10 +103,10 @@ TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
   const at::Tensor a = this->draw({29, 130});
   const at::Tensor b = this->draw({130, 70});
   const Buffer<uint32_t> words(packed_words<TypeParam>(130, 70));
-  const Right packed = pack(b.const_data_ptr<TypeParam>(), 70, 130, 70, words.data());
-  const at::Tensor all = this->product(this->left_of(a), 29, packed, 130, 70);
+  const Right packed = pack(this->rows_of(b), 130, 70, words.data());
+  const at::Tensor all = this->product(this->left_of(a), 29, packed);
   for (const int64_t row : {0, 5, 11, 28}) {
-    const at::Tensor alone = this->product(this->left_of(a[row].unsqueeze(0)), 1, packed, 130, 70);
+    const at::Tensor alone = this->product(this->left_of(a[row].unsqueeze(0)), 1, packed);
     EXPECT_TENSOR_EQ(alone[0], all[row]);
   }
 }
@@ -115,11 +114,9 @@ TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
 TYPED_TEST(GemmTest, AddsToWhatIsThereAndRoundsOnce) {
   const at::Tensor sums = at::randn({5, 48}, this->generator_);
   const at::Tensor out = this->draw({5, 37});
-  const at::Tensor bias = this->draw({37});
-  const at::Tensor expected =
-      (sums.narrow(1, 0, 37) + bias.to(at::kFloat) + out.to(at::kFloat)).to(this->dtype());
-  store(sums.const_data_ptr<float>(), 48, 5, 37, bias.const_data_ptr<TypeParam>(),
-        out.data_ptr<TypeParam>(), 37, /*add=*/true);
+  const at::Tensor expected = (sums.narrow(1, 0, 37) + out.to(at::kFloat)).to(this->dtype());
+  store<TypeParam>({sums.const_data_ptr<float>(), 48}, 5, 37, {out.data_ptr<TypeParam>(), 37},
+                   Into::kAdd);
   EXPECT_TENSOR_EQ(out, expected);
 }
 
