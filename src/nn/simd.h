@@ -2,8 +2,8 @@
 //
 // A kernel marked OMNIGEN_SIMD is compiled for AVX-512, AVX2 and the baseline, and the processor's
 // version is chosen when the program is loaded. Lanes are added in one fixed order and never
-// contracted, so that every version gives the same bits. Lanes are passed by reference only: the
-// versions pass vectors by value differently.
+// contracted, so that every version gives the same bits. Square roots set no error number. Lanes
+// are passed by reference only: the versions pass vectors by value differently.
 #pragma once
 
 #include <torch/types.h>
@@ -13,8 +13,9 @@
 #include <cstring>
 
 #if defined(__x86_64__) && !defined(__AVX2__)
-#define OMNIGEN_SIMD \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#define OMNIGEN_SIMD                                                           \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), \
+                 optimize("O3", "no-math-errno")))
 #else
 #define OMNIGEN_SIMD
 #endif

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
+#include "optim/adamw_bf16_rows.h"
 #include "optim/state_tensors.h"
 #include "util/seed_stream.h"
 
@@ -21,12 +23,18 @@ at::Tensor wide(const at::Tensor& tensor) {
   return tensor.to(at::kFloat);
 }
 
+uint64_t key_of(uint64_t seed, const std::string& name, int64_t step) {
+  return util::SeedStream(seed, "adamw_bf16", {name}, static_cast<uint64_t>(step)).next_u64();
+}
+
+double correction_of(const AdamWBf16Options& options, int64_t step) {
+  return std::sqrt(1.0 - std::pow(options.beta2, static_cast<double>(step)));
+}
+
 // Four roundings' bits from one 64-bit number an element.
-RoundingBits keyed_bits(uint64_t seed, const std::string& name, int64_t step,
-                        const at::Tensor& like) {
-  util::SeedStream stream(seed, "adamw_bf16", {name}, static_cast<uint64_t>(step));
+RoundingBits keyed_bits(uint64_t key, const at::Tensor& like) {
   at::Generator generator = at::globalContext().defaultGenerator(like.device()).clone();
-  generator.set_current_seed(stream.next_u64());
+  generator.set_current_seed(key);
   const at::Tensor drawn = at::empty(like.sizes(), like.options().dtype(at::kLong));
   drawn.random_(std::numeric_limits<int64_t>::lowest(), std::nullopt, generator);
   return [drawn](Rounding rounding) {
@@ -102,7 +110,7 @@ at::Tensor round_stochastically(const at::Tensor& values, const at::Tensor& bits
 
 void adamw_bf16_update(AdamWBf16State& state, const at::Tensor& grad, double learning_rate,
                        int64_t step, const AdamWBf16Options& options, const RoundingBits& bits) {
-  const double correction = std::sqrt(1.0 - std::pow(options.beta2, static_cast<double>(step)));
+  const double correction = correction_of(options, step);
   const auto update = options.reference ? update_as_reference : update_intended;
   update(state, grad, learning_rate, correction, options, bits);
 }
@@ -120,7 +128,7 @@ AdamWBf16::AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Op
     state.exp_avg_sq = at::zeros_like(state.parameter);
     util::SeedStream stream(options_.seed, "adamw_bf16 decay", {parameter.name});
     state.owed_decay = at::full({}, stream.uniform() * kDecayThreshold, at::kDouble);
-    leaf.copy_(state.parameter);
+    leaf.copy_(std::exchange(state.parameter, at::Tensor()));
     states_.push_back(std::move(state));
   }
 }
@@ -129,14 +137,32 @@ void AdamWBf16::step(double learning_rate) {
   const at::NoGradGuard no_grad;
   num_steps_ += 1;
   const auto step = num_steps_.item<int64_t>();
+  std::vector<AdamWBf16Rows> rows;
   for (size_t i = 0; i < states_.size(); ++i) {
-    const std::string& name = parameters()[i].name;
-    at::Tensor leaf = parameters()[i].value.detach();
-    states_[i].parameter.copy_(leaf);  // a loaded checkpoint changes the leaf
-    adamw_bf16_update(states_[i], parameters()[i].grad(), learning_rate, step, options_,
-                      keyed_bits(options_.seed, name, step, leaf));
-    leaf.copy_(states_[i].parameter);
+    const Parameter& parameter = parameters()[i];
+    const uint64_t key = key_of(options_.seed, parameter.name, step);
+    const AdamWBf16Rows own{parameter.value.detach(), parameter.grad(), states_[i].exp_avg,
+                            states_[i].exp_avg_sq,    states_[i].shift, key};
+    if (!options_.reference && has_adamw_bf16_rows(own)) {
+      rows.push_back(own);
+    } else {
+      step_by_tensor_ops(i, learning_rate, step, key);
+    }
   }
+  const double rate = learning_rate * correction_of(options_, step);
+  adamw_bf16_rows(rows, {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+                         static_cast<float>(options_.eps), static_cast<float>(rate),
+                         static_cast<float>(learning_rate * options_.weight_decay)});
+}
+
+void AdamWBf16::step_by_tensor_ops(size_t index, double learning_rate, int64_t step, uint64_t key) {
+  AdamWBf16State& state = states_[index];
+  at::Tensor leaf = parameters()[index].value.detach();
+  state.parameter = leaf.to(at::kBFloat16, /*non_blocking=*/false, /*copy=*/true);
+  adamw_bf16_update(state, parameters()[index].grad(), learning_rate, step, options_,
+                    keyed_bits(key, leaf));
+  leaf.copy_(state.parameter);
+  state.parameter = at::Tensor();
 }
 
 NamedTensors AdamWBf16::state_dict() const {

@@ -34,7 +34,7 @@ struct AdamWBf16Options {
 
 // One tensor's state. All bf16 but the last.
 struct AdamWBf16State {
-  at::Tensor parameter;
+  at::Tensor parameter;  // during adamw_bf16_update()
   at::Tensor exp_avg;
   at::Tensor exp_avg_sq;
   at::Tensor shift;
@@ -55,7 +55,7 @@ void adamw_bf16_update(AdamWBf16State& state, const at::Tensor& grad, double lea
                        int64_t step, const AdamWBf16Options& options, const RoundingBits& bits);
 
 // Bits are keyed (seed, parameter, step): the same on every rank and after any resume on the same
-// kind of device.
+// kind of device. On the CPU mode intended is one pass over all tensors (adamw_bf16_rows.h).
 class AdamWBf16 : public Optimizer {
  public:
   // Rounds every leaf to bf16; what is lost goes to its shift (mode reference: is lost).
@@ -65,6 +65,8 @@ class AdamWBf16 : public Optimizer {
   [[nodiscard]] NamedTensors state_dict() const override;
 
  private:
+  void step_by_tensor_ops(size_t index, double learning_rate, int64_t step, uint64_t key);
+
   AdamWBf16Options options_;
   std::vector<AdamWBf16State> states_;
   at::Tensor num_steps_;  // int64 scalar

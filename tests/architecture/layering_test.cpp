@@ -35,7 +35,7 @@ const std::map<std::string, Names> kMayUse = {
     {"adapter", {"nn", "io", "config", "util"}},
     {"cache", {"model", "data", "tokenizer", "comm", "nn", "io", "config", "util"}},
     {"report", {"io", "config", "util"}},
-    {"optim", {"comm", "config", "util"}},
+    {"optim", {"comm", "nn", "config", "util"}},
     {"validate", {"model", "adapter", "data", "comm", "tokenizer", "nn", "io", "config", "util"}},
     {"train",
      {"cache", "report", "optim", "validate", "model", "adapter", "data", "comm", "tokenizer", "nn",
