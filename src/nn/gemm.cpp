@@ -185,6 +185,23 @@ OMNIGEN_KERNEL_INLINE __m512i word_lanes(const at::BFloat16* b, int64_t stride, 
   return _mm512_or_si512(low, _mm512_slli_epi32(load_lanes(b + stride, columns), 16));
 }
 
+// Two word rows of 16 columns from two rows of b.
+OMNIGEN_KERNEL_INLINE void store_word_pair(const at::BFloat16* b, int64_t stride, uint32_t* words) {
+  const __m512i low = _mm512_loadu_si512(b);
+  const __m512i high = _mm512_loadu_si512(b + stride);
+  // Column i of `low`, then of `high`: 16 columns a result.
+  const __m512i columns =
+      _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6,
+                       37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i next = _mm512_add_epi16(columns, _mm512_set1_epi16(16));
+  _mm512_storeu_si512(words, _mm512_permutex2var_epi16(low, columns, high));
+  _mm512_storeu_si512(words + kLanes, _mm512_permutex2var_epi16(low, next, high));
+}
+OMNIGEN_KERNEL_INLINE void store_word_pair(const float* b, int64_t /*stride*/, uint32_t* words) {
+  _mm512_storeu_si512(words, _mm512_loadu_si512(b));
+  _mm512_storeu_si512(words + kLanes, _mm512_loadu_si512(b + kLanes));
+}
+
 // Words of columns [first, first + 16 · vectors), `words` of k a column.
 template <class T>
 OMNIGEN_KERNEL void pack_panel(Rows<const T> b, int64_t k, int64_t n, Panel panel,
@@ -199,12 +216,17 @@ OMNIGEN_KERNEL void pack_panel(Rows<const T> b, int64_t k, int64_t n, Panel pane
         _mm_prefetch(reinterpret_cast<const char*>(first + c), _MM_HINT_T0);
       }
     }
-    for (int64_t v = 0; v < panel.vectors; ++v) {
-      const int64_t column = (panel.first + v) * kLanes;
-      _mm512_storeu_si512(
-          words, word_lanes(b.data + row * b.stride + column, b.stride, k - row, n - column));
-      words += kLanes;
+    const T* at = b.data + row * b.stride + panel.first * kLanes;
+    const int64_t whole = row + kInWord<T> <= k ? n - panel.first * kLanes : 0;
+    int64_t column = 0;
+    for (; column + 2 * kLanes <= std::min(whole, panel.vectors * kLanes); column += 2 * kLanes) {
+      store_word_pair(at + column, b.stride, words + column);
     }
+    for (; column < panel.vectors * kLanes; column += kLanes) {
+      _mm512_storeu_si512(words + column, word_lanes(at + column, b.stride, k - row,
+                                                     n - panel.first * kLanes - column));
+    }
+    words += panel.vectors * kLanes;
   }
 }
 

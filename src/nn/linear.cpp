@@ -30,7 +30,32 @@ class FrozenLinear : public torch::autograd::Function<FrozenLinear> {
   }
 };
 
-// The same for a weight in a compact format, which is all that is kept.
+// A linear layer whose weight is trained.
+class TrainedLinear : public torch::autograd::Function<TrainedLinear> {
+ public:
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
+                            const std::optional<at::Tensor>& bias) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    ctx->save_for_backward({x, weight});
+    ctx->saved_data["has_bias"] = bias.has_value();
+    return product(x, weight, bias.value_or(at::Tensor()));
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    require_first_order("linear");
+    const util::Span span("linear");
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const variable_list saved = ctx->get_saved_variables();
+    const at::Tensor grad = grads[0].contiguous();
+    variable_list result(3);
+    if (ctx->needs_input_grad(0)) result[0] = product(grad, saved[1].t(), {});
+    if (ctx->needs_input_grad(1)) result[1] = outer_product_sum(grad, saved[0]);
+    const bool has_bias = ctx->saved_data["has_bias"].toBool();  // an absent one has no edge
+    if (has_bias && ctx->needs_input_grad(2)) result[2] = grad.sum(0);
+    return result;
+  }
+};
+
+// A frozen weight in a compact format, which is all that is kept.
 class CompactLinear : public torch::autograd::Function<CompactLinear> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
@@ -63,10 +88,11 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   at::Tensor out;
   if (frozen) {
     out = CompactLinear::apply(x, maybe_bias, frozen);
-  } else if (is_trained(weight) || is_trained(bias) || !has_row_kernels(x) || x.dim() != 2 ||
-             x.scalar_type() != weight.scalar_type()) {
+  } else if (!has_row_kernels(x) || x.dim() != 2 || x.scalar_type() != weight.scalar_type()) {
     util::count_flop(2.0 * static_cast<double>(x.numel() * out_features()));
     out = at::linear(x, weight, maybe_bias);
+  } else if (is_trained(weight) || is_trained(bias)) {
+    out = TrainedLinear::apply(x, weight, maybe_bias);
   } else {
     out = FrozenLinear::apply(x, weight, maybe_bias);
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "nn/gemm_product.h"
 #include "nn/parallel.h"
 #include "util/profile.h"
 
@@ -36,12 +37,18 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tens
   util::count_flop(2.0 * static_cast<double>(x.numel()) * static_cast<double>(weight.size(0)));
   const std::optional<at::Tensor> maybe_bias =
       bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
+  if (!bias.defined() && has_gemm_product(x, weight)) return gemm_product(x, weight);
   const auto& onednn = onednn_linear();
   if (!onednn.has_value() || !has_row_kernels(x) || x.dim() != 2 || x.size(0) < kFewRows) {
     return at::linear(x, weight, maybe_bias);
   }
   return onednn->call(x.contiguous(), weight, maybe_bias, "none",
                       c10::List<std::optional<at::Scalar>>(), "");
+}
+
+at::Tensor outer_product_sum(const at::Tensor& y, const at::Tensor& x) {
+  util::count_flop(2.0 * static_cast<double>(y.numel()) * static_cast<double>(x.size(1)));
+  return has_gemm_outer_product(y, x) ? gemm_outer_product(y, x) : at::mm(y.t(), x);
 }
 
 }  // namespace omnigen::nn

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "nn/gemm_switch.h"
 #include "nn/gradient_check.h"
 
 namespace omnigen::nn {
@@ -19,6 +22,48 @@ TEST(Linear, FrozenAndTrainedWeightsAgree) {
     const auto actual = [&](const TensorList& x) { return frozen.forward(x[0]); };
     const auto expected = [&](const TensorList& x) { return at::linear(x[0], weight, bias); };
     test::expect_same_function(actual, expected, {random_tensor({rows, 18}, 3)}, test::kKernel);
+  }
+}
+
+// With products of our own, and with the library's.
+class LinearProductTest : public ::testing::TestWithParam<bool> {
+ private:
+  test::GemmSwitch switch_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Products, LinearProductTest, ::testing::Bool());
+
+struct Size {
+  int64_t rows;
+  int64_t in;
+  int64_t out;
+};
+// Cuts of tasks, panels and blocks of k.
+constexpr Size kSizes[] = {{16, 2, 3}, {100, 70, 130}, {500, 1100, 48}, {17, 2100, 200}};
+
+TEST_P(LinearProductTest, IsTheLibrarysForEverySize) {
+  for (const auto& [rows, in, out] : kSizes) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << in << " to " << out);
+    const at::Tensor weight = random_tensor({out, in}, 1) / std::sqrt(static_cast<double>(in));
+    const Linear frozen{weight, {}, nullptr};
+    const auto actual = [&](const TensorList& x) { return frozen.forward(x[0]); };
+    const auto expected = [&](const TensorList& x) { return x[0].mm(weight.t()); };
+    test::expect_same_function(actual, expected, {random_tensor({rows, in}, 3)}, test::kKernel);
+  }
+}
+
+TEST_P(LinearProductTest, ATrainedLayersGradientsAreTheLibrarys) {
+  for (const auto& [rows, in, out] : kSizes) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << in << " to " << out);
+    const auto actual = [](const TensorList& x) {
+      return Linear{x[1], x[2], nullptr}.forward(x[0]);
+    };
+    const auto expected = [](const TensorList& x) { return at::linear(x[0], x[1], x[2]); };
+    const TensorList inputs = {random_tensor({rows, in}, 3), random_tensor({out, in}, 1),
+                               random_tensor({out}, 2)};
+    test::expect_same_function(actual, expected, inputs, test::kKernel);
+    TensorList narrow;
+    for (const at::Tensor& input : inputs) narrow.push_back(input.to(at::kBFloat16));
+    test::expect_near_double(actual, narrow, test::kBfloat16Kernel);
   }
 }
 
