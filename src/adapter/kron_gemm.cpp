@@ -354,12 +354,6 @@ GradXTarget<T> target_of(GradX mode, const at::Tensor& fresh, const at::Tensor& 
   return {};
 }
 
-template <class T>
-KronFactors run_backward(Backward<T> work, const KronPass& pass) {
-  work.run();
-  return work.gradients(pass);
-}
-
 }  // namespace
 
 bool has_kron_gemm(const KronSizes& s, const at::Tensor& x) {
@@ -389,15 +383,15 @@ KronGradients kron_backward_by_gemm(const KronPass& pass, const ScaledKron& scal
              (wanted.after ? 1 : 0) + (f.after_BP.defined() ? 1 : 0));
   KronGradients found;
   if (mode == GradX::kNew) found.x = at::empty(pass.x.sizes(), pass.x.options());
+  const auto run = [&]<class T>(T /*type*/) {
+    const Backward<T> work(pass, scaled, grad_out, wanted, target_of<T>(mode, found.x, grad_x));
+    work.run();
+    found.factors = work.gradients(pass);
+  };
   if (pass.x.scalar_type() == at::kFloat) {
-    found.factors = run_backward(
-        Backward<float>(pass, scaled, grad_out, wanted, target_of<float>(mode, found.x, grad_x)),
-        pass);
+    run(float{});
   } else {
-    found.factors =
-        run_backward(Backward<at::BFloat16>(pass, scaled, grad_out, wanted,
-                                            target_of<at::BFloat16>(mode, found.x, grad_x)),
-                     pass);
+    run(at::BFloat16{});
   }
   return found;
 }

@@ -1,12 +1,13 @@
 #include "nn/gemm.h"
 
-#include <algorithm>
-#include <cstring>
-#include <type_traits>
-
+// Elsewhere than on x86: gemm_absent.cpp.
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
 
 // GCC 12's own intrinsics start from registers that they leave undefined on purpose.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -15,21 +16,11 @@
 #define OMNIGEN_KERNEL __attribute__((target(OMNIGEN_TARGET), optimize("O3")))
 #define OMNIGEN_KERNEL_INLINE \
   __attribute__((target(OMNIGEN_TARGET), optimize("O3"), always_inline)) inline
-#endif
 
 namespace omnigen::nn::gemm {
 namespace {
 
 bool enabled = true;
-
-}  // namespace
-
-void set_enabled(bool on) {
-  enabled = on;
-}
-
-#if defined(__x86_64__)
-namespace {
 
 constexpr int64_t kMaxVectors = kMaxPanelColumns / kLanes;
 // Words of k that a tile goes through at a time: a panel's part then stays in the second-level
@@ -377,35 +368,9 @@ void store(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, Into into) {
   store_rows(c, m, n, out, into == Into::kAdd);
 }
 
-#else
-
-bool is_fast(at::ScalarType /*dtype*/) {
-  return false;
+void set_enabled(bool on) {
+  enabled = on;
 }
-template <class T>
-Right pack(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
-  TORCH_CHECK(false, "gemm: not on this processor");
-}
-template <class T>
-Right pack_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
-  TORCH_CHECK(false, "gemm: not on this processor");
-}
-template <class T>
-Left<T> pack_left_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/,
-                             uint32_t* /*words*/) {
-  TORCH_CHECK(false, "gemm: not on this processor");
-}
-template <class T>
-void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float> /*c*/,
-              Into /*into*/) {
-  TORCH_CHECK(false, "gemm: not on this processor");
-}
-template <class T>
-void store(Rows<const float> /*c*/, int64_t /*m*/, int64_t /*n*/, Rows<T> /*out*/, Into /*into*/) {
-  TORCH_CHECK(false, "gemm: not on this processor");
-}
-
-#endif
 
 template Right pack(Rows<const float>, int64_t, int64_t, uint32_t*);
 template Right pack(Rows<const at::BFloat16>, int64_t, int64_t, uint32_t*);
@@ -420,3 +385,5 @@ template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
 template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 
 }  // namespace omnigen::nn::gemm
+
+#endif

@@ -15,13 +15,18 @@ class ForecastCheck {
 
   // Before the first step.
   void start() const;
-  // After every step. Returns the comparison once, after some steps; else "".
-  std::string after_step(double compute_s);
+  // After every step, with what its passes and the reduction took. Returns the comparison once,
+  // after some steps; else "".
+  std::string after_step(double step_s);
+  // After the last step. Returns it where there were fewer, but enough to say something; else "".
+  [[nodiscard]] std::string at_end() const;
 
  private:
+  [[nodiscard]] std::string comparison() const;
+
   StepForecast forecast_;
   at::Device device_;
-  std::vector<double> compute_s_;
+  std::vector<double> step_s_;
 };
 
 }  // namespace omnigen::train

@@ -12,16 +12,17 @@
 #include "io/atomic_file.h"
 #include "optim/make_optimizer.h"
 #include "train/adapter_weights.h"
-#include "train/best_checkpoint.h"
 #include "train/data_doubts.h"
 #include "train/evaluation.h"
 #include "train/measure.h"
 #include "train/memory_advice.h"
 #include "train/output_lock.h"
 #include "train/report_verb.h"
+#include "train/resume_point.h"
 #include "train/run_facts.h"
 #include "train/run_services.h"
 #include "train/run_setup.h"
+#include "train/start_times.h"
 #include "train/step_forecast.h"
 #include "train/step_profile.h"
 #include "train/trainer.h"
@@ -90,40 +91,6 @@ void log_plan(const RunPlan& plan, const config::Config& config, const ModelSize
                   range->zero_predictor, range->spectrum_only));
 }
 
-// Where the run goes on; empty: nowhere.
-std::string resume_point(const config::TrainConfig& train, comm::ProcessGroup& group) {
-  std::string found;
-  const bool off = train.resume_from_checkpoint.empty() || train.resume_from_checkpoint == "none";
-  if (group.is_root() && off) {
-    const auto checkpoints = CheckpointStore(train.output_dir, {}).list();
-    if (!checkpoints.empty()) {
-      util::log::warn(fmt::format(
-          "resume_from_checkpoint is off, and {} holds checkpoints up to {}: those of the same "
-          "step will be replaced",
-          train.output_dir, checkpoints.back().filename().string()));
-    }
-  }
-  if (group.is_root() && !off) {
-    const CheckpointStore store(train.output_dir, {});
-    if (train.resume_from_checkpoint == "latest") {
-      const auto latest = store.latest(train.delete_invalid_checkpoints);
-      if (latest) found = latest->string();
-    } else if (train.resume_from_checkpoint == "best") {
-      const auto best = read_best_checkpoint(train.output_dir);
-      if (!best) {
-        throw util::DataError(fmt::format(
-            "resume_from_checkpoint: no best checkpoint in {}: checkpoint-best.json is written "
-            "where an evaluation set and save_best_checkpoint are on; latest takes the newest",
-            train.output_dir));
-      }
-      found = store.named(best->folder).string();
-    } else {
-      found = store.named(train.resume_from_checkpoint).string();
-    }
-  }
-  return group.broadcast_bytes(found, 0);
-}
-
 // Everything that lives as long as a run, in the order in which it is made.
 class Run {
  public:
@@ -141,6 +108,7 @@ class Run {
 
  private:
   void announce();
+  std::string prepare();
   void load();
   void load_model();
   // `checkpoint`: where the run goes on, or empty.
@@ -158,6 +126,7 @@ class Run {
   const config::Config& config_;
   comm::Job& job_;
   comm::GroupAndDevice group_;
+  StartTimes start_times_;
   RunState run_state_;
   std::vector<std::string> hosts_;  // by rank
   RunData data_;
@@ -226,6 +195,7 @@ void Run::describe_start(const RunPlan& plan) const {
   const ModelSizes sizes = model_sizes();
   const auto range = loss_range(data_.train);
   log_plan(plan, config_, sizes, group_, range, forecast_);
+  util::log::info("  " + start_times_.line());
   const std::vector<std::string> doubts = data_doubts(loaded_.datasets, data_);
   write_run_facts(config_,
                   facts_of_run({loaded_, plan, data_, sizes, weights_->adapters(), range, doubts}),
@@ -235,10 +205,12 @@ void Run::describe_start(const RunPlan& plan) const {
 
 // Returns what the forecast is reckoned with.
 SampleCost Run::forecast(const RunPlan& plan, const SampleLoader& loader) {
+  start_times_.lap("prompts and trackers");
   const SampleCost cost(transformer_->config(), trains_whole_model(config_.model));
   Forecaster forecaster(
       {config_, *group_.group, job_.local_size(), *transformer_, *weights_, loader, cost, plan});
   forecast_ = advise_on_memory(training_use(config_, plan), [&] { return forecaster.plan(); });
+  start_times_.lap("trial steps");
   return cost;
 }
 
@@ -261,7 +233,9 @@ void Run::load() {
     comm::check_same_everywhere(*group_.group, job_.host(), "cache of data set " + id,
                                 fingerprint.get<std::string>());
   }
+  start_times_.lap("data");
   advise_on_memory(loading_use(config_.model), [this] { load_model(); });
+  start_times_.lap("model");
 }
 
 RunPlan Run::planned() const {
@@ -272,13 +246,21 @@ RunPlan Run::planned() const {
       train.max_train_steps, train.num_train_epochs);
 }
 
+// Returns where the run goes on.
+std::string Run::prepare() {
+  start_times_.lap("ranks and services");
+  load();
+  std::string checkpoint = resume_point(config_.train, *group_.group);
+  attach(checkpoint);
+  start_times_.lap("trained weights");
+  return checkpoint;
+}
+
 int Run::train() {
   comm::ProcessGroup& group = *group_.group;
   announce();
   const auto hub = is_root() ? find_services(loaded_) : std::nullopt;
-  load();
-  const std::string checkpoint = resume_point(config_.train, group);
-  attach(checkpoint);
+  const std::string checkpoint = prepare();
 
   RunPlan plan = planned();
   const std::filesystem::path output_dir = config_.train.output_dir;
@@ -335,6 +317,7 @@ int Run::train() {
 
 // Resumes where there is a checkpoint, and says what is about to be trained.
 void Run::start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan) {
+  start_times_.lap("images and losses before training");
   if (!checkpoint.empty()) {
     trainer.resume(checkpoint);
     plan.start_step = trainer.state().step;

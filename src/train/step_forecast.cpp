@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "train/block_probe.h"
 #include "train/device_memory.h"
@@ -11,6 +12,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/progress.h"
+#include "util/stopwatch.h"
 
 namespace omnigen::train {
 namespace {
@@ -72,6 +74,22 @@ LevelCost Forecaster::measured(const model::MicroBatch& batch, Recompute level) 
   };
   return {most(mine.one_block_s), most(mine.further_s), most(mine.further_kept),
           most(mine.two_blocks_peak)};
+}
+
+// As every step will do it: the least of some tries.
+double Forecaster::measured_reduction() const {
+  constexpr int kTries = 3;
+  if (parts_.group.size() == 1) return 0.0;
+  at::Tensor& gradients = parts_.weights.gradients().buffer();
+  gradients.zero_();
+  double least_s = std::numeric_limits<double>::max();
+  for (int i = 0; i < kTries; ++i) {
+    const util::Stopwatch watch;
+    parts_.group.all_reduce_sum(gradients);
+    if (gradients.numel() > 0) static_cast<void>(gradients[0].item<float>());  // waits for a device
+    least_s = std::min(least_s, watch.elapsed_s());
+  }
+  return parts_.group.all_reduce_max(least_s);
 }
 
 // gradient_checkpointing: at least this frugal.
@@ -138,20 +156,26 @@ StepForecast Forecaster::plan() {
   forecast.compute_s =
       per_flop * workload.mean_flop *
       static_cast<double>(parts_.plan.batch.micro_batch * parts_.plan.batch.accumulation);
+  forecast.reduce_s = measured_reduction();
   return forecast;
 }
 
 std::vector<std::string> describe(const StepForecast& forecast, const RunPlan& plan) {
   const auto global_batch = static_cast<double>(plan.batch.global_batch());
   const auto steps = static_cast<double>(std::max<int64_t>(0, plan.total_steps - plan.start_step));
+  const std::string parts =
+      plan.batch.world_size > 1
+          ? fmt::format(" ({:.3g} computing, {:.2g} summing gradients over {} ranks)",
+                        forecast.compute_s, forecast.reduce_s, plan.batch.world_size)
+          : "";
   return {fmt::format("  memory per rank: {:.2f} GiB at the peak of a step, of {:.2f} GiB",
                       static_cast<double>(forecast.peak_bytes) / kGiB,
                       static_cast<double>(forecast.budget_bytes) / kGiB),
           fmt::format("  computed again in the backward pass: {}", describe(forecast.recompute)),
-          fmt::format("  a step computes {:.3g} s, {:.3g} samples/s: {} for {:.0f} steps, besides "
+          fmt::format("  a step takes {:.3g} s{}, {:.3g} samples/s: {} for {:.0f} steps, besides "
                       "evaluations and images",
-                      forecast.compute_s, global_batch / forecast.compute_s,
-                      util::duration_text(steps * forecast.compute_s), steps)};
+                      forecast.step_s(), parts, global_batch / forecast.step_s(),
+                      util::duration_text(steps * forecast.step_s()), steps)};
 }
 
 }  // namespace omnigen::train

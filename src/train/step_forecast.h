@@ -29,9 +29,12 @@ Workload workload_of(const SampleLoader& loader, const SampleCost& cost);
 
 struct StepForecast {
   RecomputePlan recompute;
-  double compute_s = 0.0;  // of a step, without reduction and update
+  double compute_s = 0.0;  // of a step: forward and backward passes
+  double reduce_s = 0.0;   // the gradients summed over ranks
   int64_t peak_bytes = 0;  // of a rank: resident memory, or that of its GPU
   int64_t budget_bytes = 0;
+
+  [[nodiscard]] double step_s() const { return compute_s + reduce_s; }
 };
 
 // Lines for the log.
@@ -58,6 +61,7 @@ class Forecaster {
  private:
   [[nodiscard]] std::function<std::vector<at::Tensor>(int64_t block)> leaves_of_block() const;
   [[nodiscard]] LevelCost measured(const model::MicroBatch& batch, model::Recompute level);
+  [[nodiscard]] double measured_reduction() const;
   [[nodiscard]] int64_t least_full_blocks() const;
   [[nodiscard]] int64_t measure_budget(StepForecast& forecast);
   void refuse_or_warn(const StepForecast& forecast) const;

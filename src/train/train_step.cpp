@@ -71,6 +71,24 @@ std::vector<double> gather(comm::ProcessGroup& group, const std::vector<double>&
   return all;
 }
 
+// Place, loss and time of each sample. The only time that a step waits for the device's results
+// before they are reduced.
+std::vector<double> facts_of(const std::vector<TrainMicroBatch>& micro_batches,
+                             const std::vector<at::Tensor>& losses) {
+  if (losses.empty()) return {};
+  const util::Span span("loss");
+  const at::Tensor values = at::cat(losses).to(at::kCPU, at::kDouble);
+  const double* loss = values.const_data_ptr<double>();
+  std::vector<double> facts;
+  for (const TrainMicroBatch& batch : micro_batches) {
+    for (const TrainSample& sample : batch) {
+      facts.insert(facts.end(),
+                   {static_cast<double>(sample.place), *loss++, sample.input.timestep});
+    }
+  }
+  return facts;
+}
+
 // Losses and times by place in the global batch, from (place, loss, time) of every rank's samples.
 void put_in_order(const std::vector<double>& all, int64_t num_samples, StepResult* result) {
   constexpr size_t kValues = 3;
@@ -125,7 +143,7 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
   return targets;
 }
 
-std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
+at::Tensor TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
   const auto targets = targets_of(batch);
   const auto inputs = inputs_of(batch, parts_.transformer.device());
   // Until backward is done: it may compute a block once more.
@@ -138,14 +156,11 @@ std::vector<double> TrainStep::accumulate(const TrainMicroBatch& batch, double g
     return parts_.transformer.forward(inputs);
   }();
   const at::Tensor stacked = losses_of(batch, predictions, targets);
-  {
-    const util::Span span("backward");
-    torch::autograd::backward({stacked.sum() / global_batch}, {});
-  }
-  const util::Span span("loss");
-  const at::Tensor values = stacked.detach().to(at::kCPU, at::kDouble);
-  return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+  const util::Span span("backward");
+  torch::autograd::backward({stacked.sum() / global_batch}, {});
+  return stacked.detach();
 }
+
 StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate,
                           std::optional<int64_t> global_batch) {
   StepResult result;
@@ -155,14 +170,11 @@ StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, dou
   const int64_t num_samples = global_batch.value_or(local_samples * parts_.group.size());
 
   parts_.gradients.zero();
-  std::vector<double> local;  // place, loss and time of each sample
+  std::vector<at::Tensor> losses;
   for (const TrainMicroBatch& batch : micro_batches) {
-    const auto losses = accumulate(batch, static_cast<double>(num_samples));
-    for (size_t i = 0; i < losses.size(); ++i) {
-      const auto place = static_cast<double>(batch[i].place);
-      local.insert(local.end(), {place, losses[i], batch[i].input.timestep});
-    }
+    losses.push_back(accumulate(batch, static_cast<double>(num_samples)));
   }
+  const std::vector<double> local = facts_of(micro_batches, losses);
   result.compute_s = watch.lap_s();
 
   const std::vector<double> all = [&] {

@@ -47,8 +47,9 @@ class TrainStep {
                  std::optional<int64_t> global_batch = {});
 
  private:
-  // Adds the gradient of (sum of losses) / E; returns the samples' losses.
-  std::vector<double> accumulate(const TrainMicroBatch& batch, double global_batch);
+  // Adds the gradient of (sum of losses) / E; returns the samples' losses, which may not be there
+  // yet: nothing in it waits for the device.
+  at::Tensor accumulate(const TrainMicroBatch& batch, double global_batch);
   [[nodiscard]] std::vector<at::Tensor> targets_of(const TrainMicroBatch& batch) const;
 
   Parts parts_;

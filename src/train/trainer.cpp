@@ -130,7 +130,7 @@ void Trainer::one_step(BatchStream& batches) {
   const double step_s = watch.elapsed_s();
   parts_.profile.after_step();
   record(result, batch, wait_s, step_s);
-  const std::string compared = parts_.forecast.after_step(result.compute_s);
+  const std::string compared = parts_.forecast.after_step(result.compute_s + result.reduce_s);
   if (parts_.group.is_root() && !compared.empty()) util::log::info(compared);
 }
 
@@ -306,6 +306,8 @@ int Trainer::finish() {
     result = parts_.weights.write_result(output_dir, saved_state());
   }
   parts_.metrics.flush();
+  const std::string compared = parts_.forecast.at_end();
+  if (parts_.group.is_root() && !compared.empty()) util::log::info(compared);
   parts_.run_state.end("complete", progress(), util::kExitDone);
   util::log::info(fmt::format("training complete: {} steps, {}, final {} at {}", parts_.state.step,
                               util::duration_text(since_start_.elapsed_s()),

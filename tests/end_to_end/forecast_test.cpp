@@ -19,8 +19,8 @@ TEST(Forecast, IsSaidBeforeTheFirstStepAndComparedAfterSome) {
   EXPECT_THAT(outcome.output,
               ContainsRegex("memory per rank: 0\\.[0-9]+ GiB at the peak of a step, of [0-9]"));
   EXPECT_THAT(outcome.output, HasSubstr("computed again in the backward pass: nothing"));
-  EXPECT_THAT(outcome.output, ContainsRegex("a step computes .* for 22 steps"));
-  EXPECT_THAT(outcome.output, HasSubstr("forecast and 18 steps: a step computes"));
+  EXPECT_THAT(outcome.output, ContainsRegex("a step takes .* for 22 steps"));
+  EXPECT_THAT(outcome.output, HasSubstr("forecast and 18 steps: a step takes"));
 }
 
 TEST(Forecast, ABudgetRecomputesBlocksAndChangesNoLoss) {

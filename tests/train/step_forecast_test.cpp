@@ -39,7 +39,8 @@ TEST(Workload, OfALargeSetSomeThousandAreLookedAt) {
 TEST(StepForecast, SaysWhatARunWillTake) {
   StepForecast forecast;
   forecast.recompute.of_block.assign(4, model::Recompute::kNone);
-  forecast.compute_s = 0.5;
+  forecast.compute_s = 0.4;
+  forecast.reduce_s = 0.1;
   forecast.peak_bytes = int64_t{3} << 29;
   forecast.budget_bytes = int64_t{8} << 30;
   RunPlan plan;
@@ -49,7 +50,8 @@ TEST(StepForecast, SaysWhatARunWillTake) {
   EXPECT_THAT(describe(forecast, plan),
               ElementsAre(HasSubstr("1.50 GiB at the peak of a step, of 8.00 GiB"),
                           HasSubstr("computed again in the backward pass: nothing"),
-                          HasSubstr("0.5 s, 16 samples/s: 1m00s for 120 steps")));
+                          HasSubstr("a step takes 0.5 s (0.4 computing, 0.1 summing gradients "
+                                    "over 4 ranks), 16 samples/s: 1m00s for 120 steps")));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "train/train_step.h"
 
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +9,7 @@
 #include "comm/single_group.h"
 #include "model/weight_map.h"
 #include "optim/adamw.h"
+#include "optim/adamw_bf16.h"
 #include "support/golden.h"
 #include "support/tensor_near.h"
 
@@ -64,6 +66,58 @@ TEST_F(Step, MovesTheAdapters) {
   EXPECT_TRUE(result.finite);
   EXPECT_GT(result.gradient, 0.0);
   EXPECT_FALSE(at::equal(values().back(), before.back()));
+}
+
+// Operations that wait for a device's result, counted as they are called.
+class HostReads {
+ public:
+  HostReads() {
+    counter() = 0;
+    handle_ = at::addGlobalCallback(
+        at::RecordFunctionCallback([](const at::RecordFunction& function)
+                                       -> std::unique_ptr<at::ObserverContext> {
+          const std::string_view name = function.name();
+          const bool waits = name == "aten::_local_scalar_dense" || name == "aten::nonzero" ||
+                             name == "aten::is_nonzero" || name == "aten::equal";
+          if (waits || copies_to_float64(function)) ++counter();
+          return nullptr;
+        }).needsInputs(true));
+  }
+  ~HostReads() { at::removeCallback(handle_); }
+  HostReads(const HostReads&) = delete;
+  HostReads& operator=(const HostReads&) = delete;
+
+  static int64_t count() { return counter(); }
+
+ private:
+  // How results are brought to the host.
+  static bool copies_to_float64(const at::RecordFunction& function) {
+    if (std::string_view(function.name()) != "aten::_to_copy") return false;
+    for (const c10::IValue& input : function.inputs()) {
+      if (input.isInt() && input.toInt() == static_cast<int64_t>(at::kDouble)) return true;
+    }
+    return false;
+  }
+  static int64_t& counter() {
+    static int64_t count = 0;
+    return count;
+  }
+
+  at::CallbackHandle handle_;
+};
+
+// The losses, the gradient's norm and the optimizer's own count, whatever the number of
+// micro-batches: nothing between forward and backward waits.
+TEST_F(Step, WaitsForTheDeviceOnlyAtItsEnd) {
+  optim::AdamWBf16 optimizer(parameters_, {});
+  TrainStep step({*transformer_, &adapters_, *gradients_, optimizer, group_, {}});
+  const auto reads_of = [&](const std::vector<TrainMicroBatch>& micro_batches) {
+    const HostReads reads;
+    step.run(micro_batches, 1e-2);
+    return HostReads::count();
+  };
+  EXPECT_EQ(reads_of({{sample_}}), 3);
+  EXPECT_EQ(reads_of({{sample_}, {sample_, sample_}, {sample_}}), 3);
 }
 
 TEST_F(Step, AGradientThatIsNotFiniteMovesNothing) {

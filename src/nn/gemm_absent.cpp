@@ -1,0 +1,55 @@
+// nn/gemm.h where there are no kernels: what no caller reaches, since is_fast() is false.
+#include "nn/gemm.h"
+
+#if !defined(__x86_64__)
+
+namespace omnigen::nn::gemm {
+namespace {
+
+[[noreturn]] void refuse() {
+  TORCH_CHECK(false, "gemm: not on this processor");
+}
+
+}  // namespace
+
+void set_enabled(bool /*on*/) {}
+
+bool is_fast(at::ScalarType /*dtype*/) {
+  return false;
+}
+template <class T>
+Right pack(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
+  refuse();
+}
+template <class T>
+Right pack_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t* /*words*/) {
+  refuse();
+}
+template <class T>
+Left<T> pack_left_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, uint32_t*) {
+  refuse();
+}
+template <class T>
+void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float>, Into) {
+  refuse();
+}
+template <class T>
+void store(Rows<const float> /*c*/, int64_t /*m*/, int64_t /*n*/, Rows<T> /*out*/, Into) {
+  refuse();
+}
+
+template Right pack(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Right pack(Rows<const at::BFloat16>, int64_t, int64_t, uint32_t*);
+template Right pack_transposed(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Right pack_transposed(Rows<const at::BFloat16>, int64_t, int64_t, uint32_t*);
+template Left<float> pack_left_transposed(Rows<const float>, int64_t, int64_t, uint32_t*);
+template Left<at::BFloat16> pack_left_transposed(Rows<const at::BFloat16>, int64_t, int64_t,
+                                                 uint32_t*);
+template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into);
+template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into);
+template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
+template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
+
+}  // namespace omnigen::nn::gemm
+
+#endif
