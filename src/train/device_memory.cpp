@@ -15,7 +15,9 @@ constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGRE
 DeviceMemory device_memory(c10::Device device) {
   if (device.is_cpu()) {
     malloc_trim(0);
-    return {util::resident_bytes(), util::available_bytes()};
+    // Weights of blocks that no pass has reached are still in their file.
+    const int64_t unread = util::unread_mapped_bytes(".safetensors");
+    return {util::resident_bytes() + unread, util::available_bytes() - unread};
   }
   c10::DeviceAllocator& allocator = *c10::getDeviceAllocator(device.type());
   allocator.emptyCache();

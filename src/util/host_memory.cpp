@@ -57,6 +57,25 @@ void reset_peak_resident() {
   std::ofstream("/proc/self/clear_refs") << "5";
 }
 
+int64_t unread_mapped_bytes(std::string_view suffix) {
+  constexpr int64_t kKib = 1024;
+  std::ifstream lines("/proc/self/smaps");  // proc(5): a line with the name, then "Size:  12 kB", …
+  int64_t unread = 0;
+  bool counted = false;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':');
+    const bool is_field = colon != std::string::npos && line.find(' ') > colon;
+    if (!is_field) {
+      counted = line.ends_with(suffix);
+    } else if (counted && line.starts_with("Size:")) {
+      unread += kKib * std::stoll(line.substr(colon + 1));
+    } else if (counted && line.starts_with("Rss:")) {
+      unread -= kKib * std::stoll(line.substr(colon + 1));
+    }
+  }
+  return unread;
+}
+
 int64_t available_bytes() {
   int64_t available = value_of("/proc/meminfo", "MemAvailable");
   // In a container the group's own folder is often mounted as the root.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace omnigen::util {
 
@@ -9,6 +10,9 @@ int64_t resident_bytes();
 // The most since the start, or since the last reset where the kernel allows one.
 int64_t peak_resident_bytes();
 void reset_peak_resident();
+// Of files mapped into this process whose names end so: what has not been read through the mapping
+// yet, and will be resident once it is.
+int64_t unread_mapped_bytes(std::string_view suffix);
 
 // What this process can still take without swapping: free and reclaimable memory of the host,
 // within what its control group (cgroup v1 or v2) leaves.

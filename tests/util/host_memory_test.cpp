@@ -1,9 +1,14 @@
 #include "util/host_memory.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 namespace omnigen::util {
@@ -24,6 +29,25 @@ TEST(HostMemory, SeesWhatIsTakenAndThePeakOfIt) {
   if (!std::ofstream("/proc/self/clear_refs")) GTEST_SKIP() << "this kernel resets no peak";
   reset_peak_resident();
   EXPECT_LT(peak_resident_bytes(), before + 190 * kMib);
+}
+
+TEST(HostMemory, AMappedFileIsUnreadUntilItIsRead) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("omnigen_mapped_" + std::to_string(getpid()) + ".weights");
+  std::ofstream(path) << std::string(8 * kMib, 'x');
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* mapped = mmap(nullptr, 8 * kMib, PROT_READ, MAP_PRIVATE, file, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  madvise(mapped, 8 * kMib, MADV_RANDOM);  // no more than what is touched
+  EXPECT_EQ(unread_mapped_bytes(".weights"), 8 * kMib);
+  EXPECT_EQ(unread_mapped_bytes(".other"), 0);
+  int64_t sum = 0;
+  for (int64_t at = 0; at < 4 * kMib; at += 4096) sum += static_cast<const char*>(mapped)[at];
+  EXPECT_GT(sum, 0);
+  EXPECT_NEAR(static_cast<double>(unread_mapped_bytes(".weights")), 4.0 * kMib, 0.5 * kMib);
+  munmap(mapped, 8 * kMib);
+  close(file);
+  std::filesystem::remove(path);
 }
 
 TEST(HostMemory, AvailableIsMoreThanNothing) {
