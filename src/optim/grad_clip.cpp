@@ -1,18 +1,13 @@
 #include "optim/grad_clip.h"
 
-#include <algorithm>
+#include <limits>
 
 namespace omnigen::optim {
 namespace {
 
-constexpr int64_t kChunk = int64_t{1} << 26;  // elements whose magnitudes are held at a time
-
+// NaN stays NaN.
 double largest_element(const at::Tensor& flat) {
-  at::Tensor largest = at::zeros({}, flat.options());
-  for (const at::Tensor& part : flat.split(kChunk)) {
-    largest = at::maximum(largest, part.abs().max());  // NaN stays NaN
-  }
-  return largest.item<double>();
+  return at::linalg_vector_norm(flat, std::numeric_limits<double>::infinity()).item<double>();
 }
 
 }  // namespace

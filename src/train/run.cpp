@@ -207,8 +207,8 @@ void Run::describe_start(const RunPlan& plan) const {
 SampleCost Run::forecast(const RunPlan& plan, const SampleLoader& loader) {
   start_times_.lap("prompts and trackers");
   const SampleCost cost(transformer_->config(), trains_whole_model(config_.model));
-  Forecaster forecaster(
-      {config_, *group_.group, job_.local_size(), *transformer_, *weights_, loader, cost, plan});
+  Forecaster forecaster({config_, *group_.group, job_.local_size(), *transformer_, *weights_,
+                         *optimizer_, loader, cost, plan});
   forecast_ = advise_on_memory(training_use(config_, plan), [&] { return forecaster.plan(); });
   start_times_.lap("trial steps");
   return cost;

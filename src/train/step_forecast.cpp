@@ -31,6 +31,14 @@ std::vector<std::vector<Recompute>> rounds_of_levels(int64_t least_full, int64_t
   return {first, {Recompute::kSelective, Recompute::kFull}};
 }
 
+// Zeros that nobody has written to take no memory yet.
+void make_resident(const at::Tensor& tensor) {
+  constexpr size_t kPage = 4096;
+  if (!tensor.is_cpu() || !tensor.is_contiguous()) return;
+  auto* bytes = static_cast<volatile char*>(tensor.data_ptr());
+  for (size_t at = 0; at < tensor.nbytes(); at += kPage) bytes[at] = bytes[at];
+}
+
 }  // namespace
 
 Workload workload_of(const SampleLoader& loader, const SampleCost& cost) {
@@ -127,6 +135,8 @@ void Forecaster::refuse_or_warn(const StepForecast& forecast) const {
 }
 
 StepForecast Forecaster::plan() {
+  make_resident(parts_.weights.gradients().buffer());
+  for (const auto& [name, tensor] : parts_.optimizer.state_dict()) make_resident(tensor);
   const Workload workload = workload_of(parts_.loader, parts_.cost);
   const model::PackedSample sample = parts_.loader.load(workload.largest).input;
   model::MicroBatch batch(static_cast<size_t>(parts_.plan.batch.micro_batch), sample);

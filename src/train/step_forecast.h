@@ -10,6 +10,7 @@
 #include "comm/process_group.h"
 #include "config/schema.h"
 #include "model/omnigen_transformer.h"
+#include "optim/optimizer.h"
 #include "train/recompute_plan.h"
 #include "train/run_plan.h"
 #include "train/sample_cost.h"
@@ -48,6 +49,7 @@ class Forecaster {
     int ranks_on_host;
     model::OmniGenTransformer& transformer;
     TrainedWeights& weights;
+    const optim::Optimizer& optimizer;
     const SampleLoader& loader;
     SampleCost cost;
     const RunPlan& plan;
