@@ -31,6 +31,8 @@ class MpiGroup final : public ProcessGroup {
  private:
   struct Impl;  // keeps mpi.h out of this header
 
+  template <class Complete>
+  void sum_segment(const at::Tensor& segment, const Complete& complete_one);
   void broadcast_raw(void* data, size_t num_bytes, int root);
   std::vector<double> gather_doubles(double value, const char* name);
   std::vector<int64_t> gather_sizes(int64_t num_bytes);

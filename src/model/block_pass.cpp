@@ -19,6 +19,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+bool enabled = true;
+
 // Places in TransformerBlock::layers().
 enum Layer : size_t { kToQ, kToK, kToV, kToOut, kGateUp, kDown, kNumLayers };
 static_assert(kNumLayers == TransformerBlock::kNumLayers);
@@ -281,7 +283,12 @@ bool is_row_weight(const at::Tensor& weight, const at::Tensor& x) {
 
 }  // namespace
 
+void set_blocks_run_as_one(bool on) {
+  enabled = on;
+}
+
 bool runs_as_one(const TransformerBlock& block, const Stream& in) {
+  if (!enabled) return false;
   if (in.pending.defined() && in.pending.scalar_type() != in.value.scalar_type()) return false;
   if (!is_row_weight(block.input_layernorm, in.value)) return false;
   if (!is_row_weight(block.post_attention_layernorm, in.value)) return false;

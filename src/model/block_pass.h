@@ -13,6 +13,8 @@ namespace omnigen::model {
 // Whether it applies: on the CPU, in float32 or bfloat16, with frozen weights and adapters that
 // have explicit passes.
 bool runs_as_one(const TransformerBlock& block, const Stream& in);
+// With false it applies nowhere: the readable form runs, for comparisons. No work may be under way.
+void set_blocks_run_as_one(bool enabled);
 
 // `block` must outlive the backward pass.
 Stream block_as_one(const TransformerBlock& block, const Stream& in, const BlockContext& context,

@@ -46,6 +46,18 @@ TEST_F(MpiGroupTest, GivesEveryRankTheSameBits) {
   EXPECT_EQ(bytes, group_.broadcast_bytes(bytes, 0));
 }
 
+TEST_F(MpiGroupTest, SumsTensorsInRankOrderAcrossSegments) {
+  constexpr int64_t kNumel = (int64_t{1} << 24) + 5;  // one segment and a little
+  const auto of_rank = [](int rank) {
+    return at::sin(at::arange(kNumel, at::kFloat) * (rank + 1));
+  };
+  at::Tensor tensor = of_rank(group_.rank());
+  group_.all_reduce_sum(tensor);
+  at::Tensor expected = of_rank(0);
+  for (int rank = 1; rank < size_; ++rank) expected += of_rank(rank);
+  EXPECT_TENSOR_EQ(tensor, expected);
+}
+
 TEST_F(MpiGroupTest, RefusesWhatCannotBeSummed) {
   at::Tensor half = at::zeros({2}, at::kBFloat16);
   EXPECT_THROW(group_.all_reduce_sum(half), c10::Error);
