@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
-# What to run first on a machine with GPUs: versions, build, the tests that need one, a small training run on
-# the first GPU and, where there are two, on two ranks over NCCL.
+# What to run first on a machine with GPUs.
+#
+#   launch/gpu_check.sh            from the sources: versions, build, the tests that need a GPU, a small training run
+#                                  on the first GPU and, where there are two, on two ranks over NCCL
+#   launch/gpu_check.sh pack [DIR] what the next one needs, made where there are compilers (launch/gpu_pack.sh)
+#   launch/gpu_check.sh run [DIR]  where there are a GPU, Python and the torch wheel but nothing else: the tests that
+#                                  need a GPU, golden cases among them, two ranks over NCCL (on one GPU too), steps of
+#                                  the published size at 512 and 1024 pixels; one table. DIR: gpu_pack.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+case ${1:-} in
+  pack) shift; exec launch/gpu_pack.sh "$@" ;;
+  run) shift; exec launch/gpu_run.sh "$@" ;;
+  "") ;;
+  *) sed -n '2,/^set/p' "$0" | grep '^#' >&2; exit 2 ;;
+esac
 build=${OMNIGEN_BUILD_DIR:-build}
 config=config/quickstart/config.json
 work=$(mktemp -d)
