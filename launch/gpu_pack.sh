@@ -5,8 +5,8 @@
 #   launch/gpu_pack.sh [DIR]      DIR: gpu_pack, which git ignores; then on the other machine:
 #   launch/gpu_check.sh run DIR
 #
-# libvips and what it draws in (60 MB) stay behind: the check reads no pictures. A library of the same name takes its
-# place and says so should anything call it.
+# libvips and libcurl (HDF5's, for files on a web server) stay behind with the 70 MB that they draw in: the check reads no
+# pictures and no network. Libraries of the same names take their places and say so should anything call them.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -39,13 +39,15 @@ is_there_already() {  # with the C library or the wheel
   return 1
 }
 
+stays_behind() { case $1 in libvips* | libcurl*) return 0 ;; esac; return 1; }
+
 # Plug-ins of one host over shared memory and TCP; those for other networks draw in libraries of their own.
 plugins=$(dirname "$(find /usr/lib /usr/local/lib -name mca_pml_ob1.so -print -quit)")
 for plugin in "$plugins"/mca_*.so; do
   case $(basename "$plugin") in
     *ucx* | *ofi* | *openib* | *psm* | mca_io_* | mca_fs_* | mca_fcoll_* | mca_fbtl_* | mca_sharedfp_* | mca_osc_* | \
       *slurm* | *flux* | *jsm* | *gridengine* | *monitoring* | *vprotocol* | mca_sshmem_* | mca_spml_* | mca_scoll_* | \
-      mca_memheap_* | mca_topo_treematch* | mca_reachable_netlink* | mca_coll_han* | mca_coll_adapt*) ;;
+      mca_memheap_* | mca_atomic_* | mca_topo_treematch* | mca_reachable_netlink* | mca_coll_han* | mca_coll_adapt*) ;;
     *) cp "$plugin" "$work/openmpi/" ;;
   esac
 done
@@ -58,8 +60,8 @@ while [ ${#queue[@]} -gt 0 ]; do
   while read -r name; do
     if [ -n "${seen[$name]:-}" ] || is_there_already "$name"; then continue; fi
     seen[$name]=1
-    case $name in libvips*) continue ;; esac
-    file=${file_of[$name]:-$(ldconfig -p | awk -v n="$name" '$1 == n {print $NF; exit}')}
+    if stays_behind "$name"; then continue; fi
+    file=${file_of[$name]:-$(ldconfig -p | awk -v n="$name" '$1 == n && !file {file = $NF} END {print file}')}
     [ -n "$file" ] || { echo "no file for $name" >&2; exit 1; }
     cp -L "$file" "$work/lib/$name"
     queue+=("$work/lib/$name")
@@ -67,28 +69,28 @@ while [ ${#queue[@]} -gt 0 ]; do
 done
 strip --strip-unneeded "$work"/lib/* "$work"/openmpi/* 2>/dev/null || true
 
-# Every name of libvips that a program asks for, as a function that ends it or as zeros.
+# Every name of such a library that is asked for, as a function that ends the program or as zeros.
 for library in "${!seen[@]}"; do
-  case $library in libvips*) ;; *) continue ;; esac
+  stays_behind "$library" || continue
   {
-    cat <<'EOF'
+    cat <<EOF
   .text
-omnigen_no_vips:
-  movl $2, %edi
+left_behind:
+  movl \$2, %edi
   leaq text(%rip), %rsi
-  movl $(text_end - text), %edx
-  movl $1, %eax
+  movl \$(text_end - text), %edx
+  movl \$1, %eax
   syscall
   ud2
   .section .rodata
-text: .ascii "libvips is not in this pack: it reads no pictures\n"
+text: .ascii "$library is not in this pack: nothing of the check should call it\\n"
 text_end:
 EOF
     nm -D --defined-only "${file_of[$library]}" | awk '{sub(/@.*/, "", $3); print $3, $2}' | sort -u >"$work/defined"
-    for program in "$work"/bin/*; do nm -D --undefined-only "$program"; done | awk '{sub(/@.*/, "", $2); print $2}' | sort -u |
+    for file in "$work"/bin/* "$work"/lib/*; do nm -D --undefined-only "$file"; done | awk '{sub(/@.*/, "", $2); print $2}' | sort -u |
       join - "$work/defined" | while read -r symbol kind; do
         case $kind in
-          T | t | W | w | i) printf '  .text\n  .globl %s\n  .type %s, @function\n%s: jmp omnigen_no_vips\n' "$symbol" "$symbol" "$symbol" ;;
+          T | t | W | w | i) printf '  .text\n  .globl %s\n  .type %s, @function\n%s: jmp left_behind\n' "$symbol" "$symbol" "$symbol" ;;
           *) printf '  .data\n  .globl %s\n  .type %s, @object\n  .size %s, 256\n%s: .zero 256\n' "$symbol" "$symbol" "$symbol" "$symbol" ;;
         esac
       done
@@ -100,7 +102,8 @@ mkdir -p "$pack"
 (cd "$work" && tar -cf - bin lib openmpi) | xz -9 -T0 >"$pack/pack.tar.xz"
 "$build/omnigen-dist" version >"$pack/version.txt" 2>&1
 echo "== in the pack"
-(cd "$work" && find bin lib openmpi -type f -printf '%s %p\n' | sort -rn | awk '{printf "%9.2f MiB  %s\n", $1 / 1048576, $2}' | head -n 40)
+(cd "$work" && find bin lib openmpi -type f -printf '%s %p\n' | sort -rn | awk 'NR <= 30 {printf "%9.2f MiB  %s\n", $1 / 1048576, $2} NR > 30 {rest += $1; ++n}
+  END {if (n) printf "%9.2f MiB  in %d more\n", rest / 1048576, n}')
 pack_bytes=$(du -sb "$pack" | cut -f1)
 tree_bytes=$(git ls-files -z | xargs -0 du -cb | tail -n 1 | cut -f1)
 awk -v p="$pack_bytes" -v t="$tree_bytes" -v l="$limit_mib" 'BEGIN {
