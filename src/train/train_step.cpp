@@ -78,7 +78,7 @@ std::vector<double> facts_of(const std::vector<TrainMicroBatch>& micro_batches,
   if (losses.empty()) return {};
   const util::Span span("loss");
   const at::Tensor values = at::cat(losses).to(at::kCPU, at::kDouble);
-  const double* loss = values.const_data_ptr<double>();
+  const auto* loss = values.const_data_ptr<double>();
   std::vector<double> facts;
   for (const TrainMicroBatch& batch : micro_batches) {
     for (const TrainSample& sample : batch) {
@@ -171,6 +171,7 @@ StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, dou
 
   parts_.gradients.zero();
   std::vector<at::Tensor> losses;
+  losses.reserve(micro_batches.size());
   for (const TrainMicroBatch& batch : micro_batches) {
     losses.push_back(accumulate(batch, static_cast<double>(num_samples)));
   }

@@ -40,7 +40,7 @@ TrainSample sample_of(int64_t step) {
   at::Tensor x0 = at::empty({4, 8, 8}, at::kFloat);
   noise.fill_normal({x0.data_ptr<float>(), static_cast<size_t>(x0.numel())});
   const at::Tensor x1 =
-      at::linspace(-1.0, 1.0, 4 * 8 * 8).view({4, 8, 8}).roll({picture * 17}).contiguous();
+      at::linspace(-1.0, 1.0, int64_t{4} * 8 * 8).view({4, 8, 8}).roll({picture * 17}).contiguous();
   TrainSample sample;
   sample.input.timestep = noise.uniform();
   sample.input.latent_CHW = x1 * sample.input.timestep + x0 * (1.0 - sample.input.timestep);
