@@ -74,7 +74,7 @@ row quickstart-128px-8 2 config/quickstart/model 128 --train_batch_size 8
   echo
   echo "Made by \`benchmarks/forecast.sh\`: what the log says before the first step beside 18 steps of the run."
   echo
-  echo "- commit $("$build/omnigen-dist" version 2>/dev/null | grep -o 'commit [0-9a-f-]*[a-z]*' | head -n 1 | cut -d' ' -f2)"
+  echo "- commit $(git rev-parse --short=12 HEAD)"
   echo "- machine: $hardware; all cores shared out to the ranks; memory is the peak resident set of a rank"
   echo
   echo "| configuration | ranks | computed again | forecast s | measured s | off | forecast GiB | measured GiB | off |"
