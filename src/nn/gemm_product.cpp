@@ -18,16 +18,16 @@ constexpr int64_t kTaskRows = 480;
 constexpr int64_t kTileRows = 24;
 constexpr int64_t kBlockWords = 512;
 
-// out [rows, n] of x [rows, k] and a weight that is b [n, k] or, `weight_is_kn`, b [k, n].
+// out [m, n] of a [m, k] and b [k, n], which stands as it is or, `b_is_transposed`, as [n, k].
 template <class T>
 struct Product {
-  gemm::Rows<const T> x;
-  gemm::Rows<const T> weight;
+  gemm::Left<T> a;
+  gemm::Rows<const T> b;
   gemm::Rows<T> out;
-  int64_t rows;
+  int64_t m;
   int64_t n;
   int64_t k;
-  bool weight_is_kn;
+  bool b_is_transposed;
 };
 
 struct Scratch {
@@ -63,20 +63,21 @@ void for_each_block(int64_t rows, int64_t columns, const Work& work) {
 
 template <class T>
 void multiply_block(const Product<T>& p, int64_t row, int64_t column, const Scratch& scratch) {
-  const int64_t rows = std::min(task_rows(p.rows), p.rows - row);
+  const int64_t rows = std::min(task_rows(p.m), p.m - row);
   const int64_t columns = std::min(task_columns(p.n), p.n - column);
   const gemm::Rows<float> sums{scratch.sums.data(), gemm::padded_columns(columns)};
-  const auto& [weight, stride] = p.weight;
+  const auto& [b, stride] = p.b;
   constexpr int64_t kBlock = kBlockWords * gemm::kInWord<T>;
   for (int64_t k = 0; k < p.k; k += kBlock) {
     const int64_t count = std::min(kBlock, p.k - k);
-    const gemm::Right b =
-        p.weight_is_kn
-            ? gemm::pack(gemm::Rows<const T>{weight + k * stride + column, stride}, count, columns,
-                         scratch.words.data())
-            : gemm::pack_transposed(gemm::Rows<const T>{weight + column * stride + k, stride},
-                                    count, columns, scratch.words.data());
-    gemm::multiply(gemm::Left<T>{p.x.data + row * p.x.stride + k, p.x.stride}, rows, b, sums,
+    const gemm::Right right =
+        p.b_is_transposed
+            ? gemm::pack_transposed(gemm::Rows<const T>{b + column * stride + k, stride}, count,
+                                    columns, scratch.words.data())
+            : gemm::pack(gemm::Rows<const T>{b + k * stride + column, stride}, count, columns,
+                         scratch.words.data());
+    const T* a = p.a.data + row * p.a.row + gemm::words_of<T>(k) * p.a.word;
+    gemm::multiply(gemm::Left<T>{a, p.a.row, p.a.word}, rows, right, sums,
                    k > 0 ? gemm::Into::kAdd : gemm::Into::kReplace);
   }
   gemm::store<T>({sums.data, sums.stride}, rows, columns,
@@ -84,18 +85,22 @@ void multiply_block(const Product<T>& p, int64_t row, int64_t column, const Scra
 }
 
 template <class T>
-void multiply_all(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out) {
-  const bool is_kn = weight.stride(1) != 1;
-  const Product<T> p{{x.const_data_ptr<T>(), x.stride(0)},
-                     {weight.const_data_ptr<T>(), weight.stride(is_kn ? 1 : 0)},
-                     {out.data_ptr<T>(), out.stride(0)},
-                     x.size(0),
-                     weight.size(0),
-                     x.size(1),
-                     is_kn};
-  for_each_block(p.rows, p.n, [&](int64_t row, int64_t column, const Scratch& scratch) {
+void multiply_all(const Product<T>& p) {
+  for_each_block(p.m, p.n, [&](int64_t row, int64_t column, const Scratch& scratch) {
     multiply_block(p, row, column, scratch);
   });
+}
+
+template <class T>
+void multiply_weight(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out) {
+  const bool rows_are_dense = weight.stride(1) == 1;
+  multiply_all(Product<T>{{x.const_data_ptr<T>(), x.stride(0)},
+                          {weight.const_data_ptr<T>(), weight.stride(rows_are_dense ? 0 : 1)},
+                          {out.data_ptr<T>(), out.stride(0)},
+                          x.size(0),
+                          weight.size(0),
+                          x.size(1),
+                          rows_are_dense});
 }
 
 // yᵀ of all rows, as a left matrix.
@@ -114,48 +119,16 @@ gemm::Left<T> pack_transposed_left(const at::Tensor& y, const gemm::Buffer<uint3
   return {reinterpret_cast<const T*>(words.data()), gemm::kInWord<T>, columns * gemm::kInWord<T>};
 }
 
-// out [m, n] of a [m, k] and b [k, n], columns by columns.
-template <class T>
-struct OuterProduct {
-  gemm::Left<T> a;
-  gemm::Rows<const T> b;
-  gemm::Rows<T> out;
-  int64_t m;
-  int64_t k;
-  int64_t n;
-};
-
-template <class T>
-void multiply_block(const OuterProduct<T>& p, int64_t row, int64_t column, const Scratch& scratch) {
-  const int64_t rows = std::min(task_rows(p.m), p.m - row);
-  const int64_t columns = std::min(task_columns(p.n), p.n - column);
-  const gemm::Rows<float> sums{scratch.sums.data(), gemm::padded_columns(columns)};
-  constexpr int64_t kBlock = kBlockWords * gemm::kInWord<T>;
-  for (int64_t k = 0; k < p.k; k += kBlock) {
-    const int64_t count = std::min(kBlock, p.k - k);
-    const gemm::Right b =
-        gemm::pack(gemm::Rows<const T>{p.b.data + k * p.b.stride + column, p.b.stride}, count,
-                   columns, scratch.words.data());
-    const T* a = p.a.data + row * p.a.row + gemm::words_of<T>(k) * p.a.word;
-    gemm::multiply(gemm::Left<T>{a, p.a.row, p.a.word}, rows, b, sums,
-                   k > 0 ? gemm::Into::kAdd : gemm::Into::kReplace);
-  }
-  gemm::store<T>({sums.data, sums.stride}, rows, columns,
-                 {p.out.data + row * p.out.stride + column, p.out.stride}, gemm::Into::kReplace);
-}
-
 template <class T>
 void sum_outer_products(const at::Tensor& y, const at::Tensor& x, const at::Tensor& out) {
   const gemm::Buffer<uint32_t> words(gemm::packed_words<T>(y.size(0), y.size(1)));
-  const OuterProduct<T> p{pack_transposed_left<T>(y, words),
+  multiply_all(Product<T>{pack_transposed_left<T>(y, words),
                           {x.const_data_ptr<T>(), x.stride(0)},
                           {out.data_ptr<T>(), out.stride(0)},
                           y.size(1),
+                          x.size(1),
                           y.size(0),
-                          x.size(1)};
-  for_each_block(p.m, p.n, [&](int64_t row, int64_t column, const Scratch& scratch) {
-    multiply_block(p, row, column, scratch);
-  });
+                          /*b_is_transposed=*/false});
 }
 
 }  // namespace
@@ -171,9 +144,9 @@ at::Tensor gemm_product(const at::Tensor& x_in, const at::Tensor& weight) {
   const at::Tensor x = x_in.contiguous();
   at::Tensor out = at::empty({x.size(0), weight.size(0)}, x.options());
   if (x.scalar_type() == at::kFloat) {
-    multiply_all<float>(x, weight, out);
+    multiply_weight<float>(x, weight, out);
   } else {
-    multiply_all<at::BFloat16>(x, weight, out);
+    multiply_weight<at::BFloat16>(x, weight, out);
   }
   return out;
 }
