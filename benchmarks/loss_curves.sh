@@ -9,8 +9,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/..
 build=$root/build steps=500 batch=4
-hardware=$(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr '[:upper:]' '[:lower:]')
-hardware=${hardware%-}-$(nproc)core
+# shellcheck source=benchmarks/hardware.sh
+. "$here/hardware.sh"
 while [ $# -gt 0 ]; do
   case $1 in
     --build | --steps | --batch | --hardware) printf -v "${1#--}" %s "$2"; shift 2 ;;

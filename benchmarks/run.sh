@@ -14,8 +14,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 rows=table threads=1 repeats=5 rounds=2 memory=0 build=$here/../build python=$here/peer/.venv/bin/python
-hardware=$(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr '[:upper:]' '[:lower:]')
-hardware=${hardware%-}-$(nproc)core
+# shellcheck source=benchmarks/hardware.sh
+. "$here/hardware.sh"
 while [ $# -gt 0 ]; do
   case $1 in
     --rows | --threads | --repeats | --rounds | --hardware | --python | --build) printf -v "${1#--}" %s "$2"; shift 2 ;;

@@ -38,7 +38,7 @@ step() {
   if "$@" >"$work/log" 2>&1; then outcome=passed; else outcome="failed ($?)" failed=1; fi
   cat "$work/log"
   if [ "$outcome" = passed ] && grep -q 'SKIPPED' "$work/log"; then
-    outcome="skipped: $(sed -n 's/.*Skipped$//; /no GPU\|GPUs are visible/{p;q}' "$work/log" | tr -s ' ')"
+    outcome="skipped: $(sed -n '/no GPU\|GPUs are visible/{p;q}' "$work/log" | tr -s ' ')"
   fi
   results+=("$name|$outcome")
 }
