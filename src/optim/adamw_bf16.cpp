@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "optim/adamw_bf16_rows.h"
+#include "optim/average_rows.h"
 #include "optim/state_tensors.h"
 #include "util/seed_stream.h"
 
@@ -133,7 +134,7 @@ AdamWBf16::AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Op
   }
 }
 
-void AdamWBf16::step(double learning_rate) {
+void AdamWBf16::step_and_average(double learning_rate, const Averages& averages) {
   const at::NoGradGuard no_grad;
   num_steps_ += 1;
   const auto step = num_steps_.item<int64_t>();
@@ -141,18 +142,26 @@ void AdamWBf16::step(double learning_rate) {
   for (size_t i = 0; i < states_.size(); ++i) {
     const Parameter& parameter = parameters()[i];
     const uint64_t key = key_of(options_.seed, parameter.name, step);
-    const AdamWBf16Rows own{parameter.value.detach(), parameter.grad(), states_[i].exp_avg,
-                            states_[i].exp_avg_sq,    states_[i].shift, key};
+    const at::Tensor average = averages.values.empty() ? at::Tensor() : averages.values.at(i);
+    const AdamWBf16Rows own{parameter.value.detach(),
+                            parameter.grad(),
+                            states_[i].exp_avg,
+                            states_[i].exp_avg_sq,
+                            states_[i].shift,
+                            key,
+                            average};
     if (!options_.reference && has_adamw_bf16_rows(own)) {
       rows.push_back(own);
     } else {
       step_by_tensor_ops(i, learning_rate, step, key);
+      if (average.defined()) follow({{average}, averages.weight}, {own.value});
     }
   }
   const double rate = learning_rate * correction_of(options_, step);
-  adamw_bf16_rows(rows, {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-                         static_cast<float>(options_.eps), static_cast<float>(rate),
-                         static_cast<float>(learning_rate * options_.weight_decay)});
+  adamw_bf16_rows(rows,
+                  {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+                   static_cast<float>(options_.eps), static_cast<float>(rate),
+                   static_cast<float>(learning_rate * options_.weight_decay), averages.weight});
 }
 
 void AdamWBf16::step_by_tensor_ops(size_t index, double learning_rate, int64_t step, uint64_t key) {

@@ -61,7 +61,8 @@ class AdamWBf16 : public Optimizer {
   // Rounds every leaf to bf16; what is lost goes to its shift (mode reference: is lost).
   AdamWBf16(const std::vector<Parameter>& parameters, const AdamWBf16Options& options);
 
-  void step(double learning_rate) override;
+  void step(double learning_rate) override { step_and_average(learning_rate, {}); }
+  void step_and_average(double learning_rate, const Averages& averages) override;
   [[nodiscard]] NamedTensors state_dict() const override;
 
  private:

@@ -78,7 +78,8 @@ struct Task {
   at::BFloat16* exp_avg;
   at::BFloat16* exp_avg_sq;
   at::BFloat16* shift;
-  int64_t count;  // elements of this task
+  float* average;  // null: none
+  int64_t count;   // elements of this task
   uint64_t key;
   uint64_t group;  // of the first element
 };
@@ -112,6 +113,10 @@ OMNIGEN_LANES_INLINE void update(const Task<T>& t, const AdamWBf16Factors& f, in
   rest += before - after;
   simd::store_upto(t.value + i, left, after);
   store_rounded(t.shift + i, left, rest, high & 0xFFFFU);
+  if (t.average == nullptr) return;
+  Lanes average;
+  simd::load_upto(t.average + i, left, average);
+  simd::store_upto(t.average + i, left, average - (average - after) * f.average_weight);
 }
 
 template <class T>
@@ -134,8 +139,9 @@ OMNIGEN_SIMD void run(const Task<at::BFloat16>& t, const AdamWBf16Factors& f) {
 template <class T>
 void run_part(const AdamWBf16Rows& rows, int64_t begin, int64_t end, const AdamWBf16Factors& f) {
   const auto at = [&](const at::Tensor& tensor) { return tensor.data_ptr<at::BFloat16>() + begin; };
+  float* average = rows.average.defined() ? rows.average.data_ptr<float>() + begin : nullptr;
   run(Task<T>{rows.value.data_ptr<T>() + begin, rows.gradient.const_data_ptr<float>() + begin,
-              at(rows.exp_avg), at(rows.exp_avg_sq), at(rows.shift), end - begin, rows.key,
+              at(rows.exp_avg), at(rows.exp_avg_sq), at(rows.shift), average, end - begin, rows.key,
               static_cast<uint64_t>(begin / kGroup)},
       f);
 }
@@ -150,7 +156,8 @@ struct Part {
 bool has_adamw_bf16_rows(const AdamWBf16Rows& rows) {
   const bool known =
       rows.value.scalar_type() == at::kFloat || rows.value.scalar_type() == at::kBFloat16;
-  return known && rows.value.is_cpu() && rows.value.is_contiguous() &&
+  const bool average_fits = !rows.average.defined() || rows.average.is_contiguous();
+  return known && average_fits && rows.value.is_cpu() && rows.value.is_contiguous() &&
          rows.gradient.is_contiguous() && rows.gradient.scalar_type() == at::kFloat;
 }
 

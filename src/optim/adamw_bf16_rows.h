@@ -15,7 +15,8 @@ struct AdamWBf16Rows {
   at::Tensor exp_avg;   // bf16, as the next two
   at::Tensor exp_avg_sq;
   at::Tensor shift;
-  uint64_t key = 0;  // of its random bits
+  uint64_t key = 0;         // of its random bits
+  at::Tensor average = {};  // of the values, float32 (optim::Averages); undefined: none
 };
 
 struct AdamWBf16Factors {
@@ -24,6 +25,7 @@ struct AdamWBf16Factors {
   float eps = 0.0F;
   float rate = 0.0F;   // times the correction of the second moment
   float decay = 0.0F;  // rate · weight decay
+  float average_weight = 0.0F;
 };
 
 // Whether the pass takes them: on the CPU, contiguous, of the dtypes above.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "optim/average_rows.h"
 #include "optim/state_tensors.h"
 
 namespace omnigen::optim {
@@ -21,13 +22,19 @@ Ema::Ema(const std::vector<Parameter>& parameters, const EmaOptions& options)
   }
 }
 
-void Ema::update(int64_t step) {
-  if (step % options_.update_interval != 0) return;
-  const at::NoGradGuard no_grad;
+std::optional<Averages> Ema::due(int64_t step) {
+  if (step % options_.update_interval != 0) return std::nullopt;
   decay_ = ema_decay(step, options_);
-  for (size_t i = 0; i < shadows_.size(); ++i) {
-    shadows_[i].sub_((shadows_[i] - parameters_[i].value).mul_(1.0 - decay_));
-  }
+  return Averages{shadows_, static_cast<float>(1.0 - decay_)};
+}
+
+void Ema::update(int64_t step) {
+  const std::optional<Averages> averages = due(step);
+  if (!averages) return;
+  std::vector<at::Tensor> values;
+  values.reserve(parameters_.size());
+  for (const Parameter& parameter : parameters_) values.push_back(parameter.value.detach());
+  follow(*averages, values);
 }
 
 std::map<std::string, at::Tensor> Ema::state_dict() const {

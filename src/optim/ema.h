@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,10 @@ class Ema {
   // Starts as a copy of the parameters.
   Ema(const std::vector<Parameter>& parameters, const EmaOptions& options);
 
-  // After optimizer step number `step` (from 1); nothing between update intervals.
+  // What follows the parameters in optimizer step number `step` (from 1), for
+  // Optimizer::step_and_average(); nothing between update intervals.
+  std::optional<Averages> due(int64_t step);
+  // The same after the step.
   void update(int64_t step);
   [[nodiscard]] double decay() const { return decay_; }  // of the last update
 

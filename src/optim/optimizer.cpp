@@ -1,5 +1,6 @@
 #include "optim/optimizer.h"
 
+#include "optim/average_rows.h"
 #include "optim/state_tensors.h"
 
 namespace omnigen::optim {
@@ -10,6 +11,11 @@ Optimizer::Optimizer(std::string name, std::vector<Parameter> parameters)
 void Optimizer::load_state_dict(const NamedTensors& state) {
   NamedTensors own = state_dict();
   copy_state(state, own, name_);
+}
+
+void Optimizer::step_and_average(double learning_rate, const Averages& averages) {
+  step(learning_rate);
+  follow(averages, values());
 }
 
 int64_t Optimizer::state_bytes() const {

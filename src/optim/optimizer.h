@@ -25,6 +25,12 @@ struct Parameter {
 };
 
 using NamedTensors = std::map<std::string, at::Tensor>;
+// Averages s of the parameters p, in their order, that follow them: s ← s − weight · (s − p). All
+// float32.
+struct Averages {
+  std::vector<at::Tensor> values;
+  float weight = 0.0F;
+};
 // This rank's number -> the sum of every rank's, the same bits on all. Collective.
 using SumOverRanks = std::function<double(double)>;
 
@@ -38,6 +44,9 @@ class Optimizer {
 
   // One update with the given rate from every parameter's .grad. Counts its own steps.
   virtual void step(double learning_rate) = 0;
+  // step(), and the averages follow the new values: in the same pass over memory where the
+  // optimizer has one. The same bits as one after the other.
+  virtual void step_and_average(double learning_rate, const Averages& averages);
 
   // Everything that must survive a restart, bit for bit, by name (`<parameter>.exp_avg`, …): the
   // optimizer's own tensors, not copies.

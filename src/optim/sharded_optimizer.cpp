@@ -88,6 +88,11 @@ void ShardedOptimizer::step(double learning_rate) {
   publish();
 }
 
+void ShardedOptimizer::step_and_average(double learning_rate, const Averages& averages) {
+  inner_->step_and_average(learning_rate, averages);
+  publish();
+}
+
 std::vector<at::Tensor> ShardedOptimizer::evaluation_weights() const {
   const std::vector<at::Tensor> own = inner_->evaluation_weights();
   if (own.empty()) return {};  // on every rank: it depends on the optimizer alone

@@ -33,8 +33,9 @@ class ShardedOptimizer : public Optimizer {
   ShardedOptimizer(const std::vector<Parameter>& leaves, comm::ProcessGroup& group,
                    const ShardedOptions& options);
 
-  // Collective.
+  // Both collective. `averages` of the owned tensors.
   void step(double learning_rate) override;
+  void step_and_average(double learning_rate, const Averages& averages) override;
   // The owned tensors' values into the leaves, everybody's on every rank. Collective.
   void publish();
 
