@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <deque>
 #include <limits>
 #include <numeric>
 
@@ -83,21 +84,124 @@ void complete(const Watchdog::Operation& operation, const char* what, const Star
 
 struct MpiGroup::Impl {
   MPI_Comm comm = MPI_COMM_NULL;
+  // Of the two rounds of a sum. The collectives of one communicator must come in the same order on
+  // every rank, but whose first round is over differs: second rounds begin in the order of the
+  // sums.
+  MPI_Comm exchange = MPI_COMM_NULL;
+  MPI_Comm spread = MPI_COMM_NULL;
+  std::deque<SumByParts*> in_first_round;
 };
 
 MpiGroup::MpiGroup(Watchdog& watchdog) : watchdog_(watchdog), impl_(std::make_unique<Impl>()) {
   const Watchdog::Operation operation(watchdog_, "MPI_Comm_idup");
-  complete(operation, "MPI_Comm_idup", [&](MPI_Request* request) {
-    return MPI_Comm_idup(MPI_COMM_WORLD, &impl_->comm, request);
-  });
-  check(MPI_Comm_set_errhandler(impl_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  for (MPI_Comm* comm : {&impl_->comm, &impl_->exchange, &impl_->spread}) {
+    complete(operation, "MPI_Comm_idup",
+             [&](MPI_Request* request) { return MPI_Comm_idup(MPI_COMM_WORLD, comm, request); });
+    check(MPI_Comm_set_errhandler(*comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  }
   check(MPI_Comm_rank(impl_->comm, &rank_), "MPI_Comm_rank");
   check(MPI_Comm_size(impl_->comm, &size_), "MPI_Comm_size");
 }
 
-// The communicator is left to MPI_Finalize: MPI_Comm_free is collective, and a destructor may run
+// The communicators are left to MPI_Finalize: MPI_Comm_free is collective, and a destructor may run
 // on one rank alone while an error unwinds.
 MpiGroup::~MpiGroup() = default;
+
+// Every rank sums a part in rank order, and all get all parts: 2 (R - 1)/R of the bytes over each
+// link, both ways at once, in two rounds. Open MPI's own non-blocking sum in place goes up and down
+// a tree: 2 log R times the bytes, one way at a time.
+class MpiGroup::SumByParts : public StartedSum {
+ public:
+  SumByParts(MpiGroup& group, const at::Tensor& segment)
+      : group_(group), memory_(std::make_unique<Memory>()) {
+    Memory& m = *memory_;
+    m.segment = segment;
+    const int64_t part = (segment.numel() + group_.size_ - 1) / group_.size_;
+    for (int64_t rank = 0; rank < group_.size_; ++rank) {
+      const int64_t begin = std::min(rank * part, segment.numel());
+      m.begins.push_back(static_cast<int>(begin));
+      m.counts.push_back(static_cast<int>(std::min(begin + part, segment.numel()) - begin));
+    }
+    const int own = m.counts[static_cast<size_t>(group_.rank_)];
+    m.own_counts.assign(m.counts.size(), own);
+    for (int rank = 0; rank < group_.size_; ++rank) m.own_begins.push_back(rank * own);
+    m.received = at::empty({group_.size_, own}, segment.options());
+    check(MPI_Ialltoallv(segment.data_ptr(), m.counts.data(), m.begins.data(), type(),
+                         m.received.data_ptr(), m.own_counts.data(), m.own_begins.data(), type(),
+                         group_.impl_->exchange, &request_),
+          "MPI_Ialltoallv");
+    group_.impl_->in_first_round.push_back(this);
+  }
+  ~SumByParts() override {
+    if (round_ != Round::kDone) static_cast<void>(memory_.release());
+    if (round_ == Round::kExchange) std::erase(group_.impl_->in_first_round, this);
+  }
+
+  bool advance() override {
+    std::deque<SumByParts*>& first = group_.impl_->in_first_round;
+    while (!first.empty() && first.front()->request_is_done()) {
+      SumByParts& sum = *first.front();
+      first.pop_front();
+      sum.sum_own();
+      sum.start_spread();
+    }
+    if (round_ == Round::kSpread && request_is_done()) {
+      round_ = Round::kDone;
+      memory_->received = at::Tensor();
+    }
+    return round_ == Round::kDone;
+  }
+
+  void wait() override {
+    const Watchdog::Operation operation(
+        group_.watchdog_,
+        fmt::format("all_reduce of {} bytes over MPI", memory_->segment.nbytes()));
+    Backoff backoff;
+    while (!advance()) {
+      operation.check();
+      backoff.pause();
+    }
+  }
+
+ private:
+  enum class Round { kExchange, kSpread, kDone };
+  // What MPI reads and writes until a request is done. Left to it where nobody waits for that.
+  struct Memory {
+    at::Tensor segment;
+    at::Tensor received;  // every rank's values of this rank's part
+    std::vector<int> counts;
+    std::vector<int> begins;
+    std::vector<int> own_counts;
+    std::vector<int> own_begins;
+  };
+
+  [[nodiscard]] MPI_Datatype type() const { return mpi_type(memory_->segment.scalar_type()); }
+  bool request_is_done() {
+    int done = 0;
+    check(MPI_Test(&request_, &done, MPI_STATUS_IGNORE), "a sum over MPI");
+    return done != 0;
+  }
+  void sum_own() {
+    const at::NoGradGuard no_grad;
+    const auto rank = static_cast<size_t>(group_.rank_);
+    const Memory& m = *memory_;
+    at::Tensor sum = m.segment.narrow(0, m.begins[rank], m.counts[rank]);
+    sum.copy_(m.received[0]);
+    for (int other = 1; other < group_.size_; ++other) sum.add_(m.received[other]);
+  }
+  void start_spread() {
+    const Memory& m = *memory_;
+    round_ = Round::kSpread;
+    check(MPI_Iallgatherv(MPI_IN_PLACE, 0, type(), m.segment.data_ptr(), m.counts.data(),
+                          m.begins.data(), type(), group_.impl_->spread, &request_),
+          "MPI_Iallgatherv");
+  }
+
+  MpiGroup& group_;
+  std::unique_ptr<Memory> memory_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  Round round_ = Round::kExchange;
+};
 
 void MpiGroup::all_reduce_sum(at::Tensor& tensor) {
   check_reducible(tensor);
@@ -107,46 +211,16 @@ void MpiGroup::all_reduce_sum(at::Tensor& tensor) {
     tensor.copy_(host);
     return;
   }
-  const Watchdog::Operation operation(
-      watchdog_, fmt::format("all_reduce of {} bytes over MPI", tensor.nbytes()));
   const at::Tensor flat = tensor.view({-1});
-  for (const at::Tensor& segment : flat.split(kSegment)) {
-    sum_segment(segment,
-                [&](const char* what, const auto& start) { complete(operation, what, start); });
-  }
+  for (const at::Tensor& segment : flat.split(kSegment)) SumByParts(*this, segment).wait();
 }
 
-// Every rank sums a part in rank order, and all get all parts: 2 (R - 1)/R of the bytes over each
-// link, both ways at once, in two rounds. Open MPI's own non-blocking sum in place goes up and down
-// a tree: 2 log R times the bytes, one way at a time.
-template <class Complete>
-void MpiGroup::sum_segment(const at::Tensor& segment, const Complete& complete_one) {
-  const int64_t part = (segment.numel() + size_ - 1) / size_;
-  std::vector<int> counts;
-  std::vector<int> begins;
-  for (int64_t rank = 0; rank < size_; ++rank) {
-    const int64_t begin = std::min(rank * part, segment.numel());
-    begins.push_back(static_cast<int>(begin));
-    counts.push_back(static_cast<int>(std::min(begin + part, segment.numel()) - begin));
+std::unique_ptr<StartedSum> MpiGroup::start_all_reduce_sum(const at::Tensor& tensor) {
+  check_reducible(tensor);
+  if (!tensor.is_cpu() || tensor.numel() > kSegment) {
+    return ProcessGroup::start_all_reduce_sum(tensor);
   }
-  const int own = counts[static_cast<size_t>(rank_)];
-  const std::vector<int> own_counts(counts.size(), own);
-  std::vector<int> own_begins(counts.size());
-  for (int rank = 0; rank < size_; ++rank) own_begins[static_cast<size_t>(rank)] = rank * own;
-  const at::Tensor received = at::empty({size_, own}, segment.options());
-  MPI_Datatype type = mpi_type(segment.scalar_type());
-  complete_one("MPI_Ialltoallv", [&](MPI_Request* request) {
-    return MPI_Ialltoallv(segment.data_ptr(), counts.data(), begins.data(), type,
-                          received.data_ptr(), own_counts.data(), own_begins.data(), type,
-                          impl_->comm, request);
-  });
-  at::Tensor sum = segment.narrow(0, begins[static_cast<size_t>(rank_)], own);
-  sum.copy_(received[0]);
-  for (int rank = 1; rank < size_; ++rank) sum.add_(received[rank]);
-  complete_one("MPI_Iallgatherv", [&](MPI_Request* request) {
-    return MPI_Iallgatherv(MPI_IN_PLACE, 0, type, segment.data_ptr(), counts.data(), begins.data(),
-                           type, impl_->comm, request);
-  });
+  return std::make_unique<SumByParts>(*this, tensor.view({-1}));
 }
 
 void MpiGroup::broadcast_raw(void* data, size_t num_bytes, int root) {

@@ -1,6 +1,7 @@
 // Collectives over MPI, for tensors in host memory; those on a GPU travel through host memory.
 //
-// Every wait polls a non-blocking collective, so that one over its limit becomes a CommError.
+// Every wait polls a non-blocking collective, so that one over its limit becomes a CommError. What
+// was started moves on when MPI is called: in StartedSum::advance().
 #pragma once
 
 #include <memory>
@@ -20,6 +21,7 @@ class MpiGroup final : public ProcessGroup {
   [[nodiscard]] int size() const override { return size_; }
 
   void all_reduce_sum(at::Tensor& tensor) override;
+  std::unique_ptr<StartedSum> start_all_reduce_sum(const at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
 
@@ -30,9 +32,8 @@ class MpiGroup final : public ProcessGroup {
 
  private:
   struct Impl;  // keeps mpi.h out of this header
+  class SumByParts;
 
-  template <class Complete>
-  void sum_segment(const at::Tensor& segment, const Complete& complete_one);
   void broadcast_raw(void* data, size_t num_bytes, int root);
   std::vector<double> gather_doubles(double value, const char* name);
   std::vector<int64_t> gather_sizes(int64_t num_bytes);

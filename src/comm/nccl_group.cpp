@@ -1,5 +1,6 @@
 #include "comm/nccl_group.h"
 
+#include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAStream.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,6 +8,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "comm/frame_socket.h"
@@ -44,6 +46,12 @@ std::string bring_up_advice() {
 
 struct NcclGroup::Impl {
   ncclComm_t comm = nullptr;
+  std::optional<c10::cuda::CUDAStream> own;
+
+  c10::cuda::CUDAStream& beside(c10::DeviceIndex device) {
+    if (!own) own = c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device);
+    return *own;
+  }
 };
 
 NcclGroup::NcclGroup(std::unique_ptr<ProcessGroup> host_group, Watchdog& watchdog, int device,
@@ -128,25 +136,75 @@ void NcclGroup::wait_enqueued(const Watchdog::Operation& operation, const std::s
   }
 }
 
-void NcclGroup::run(const std::string& name, const std::function<int()>& call) {
+void NcclGroup::enqueue(const Watchdog::Operation& operation, const std::string& name,
+                        const std::function<int()>& call) {
   if (impl_->comm == nullptr)
     throw util::CommError(name + ": NCCL was aborted by an earlier error");
-  const Watchdog::Operation operation(watchdog_, name);
   try {
     const int result = call();
     if (result != ncclSuccess && result != ncclInProgress) fail(name, result);
     wait_enqueued(operation, name);
-    const auto stream = c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device_));
-    for (int polls = 1; !stream.query(); ++polls) {
-      if (polls % kPollsPerErrorCheck == 0) wait_enqueued(operation, name);
-      operation.check();
-      std::this_thread::sleep_for(kPollPause);
-    }
   } catch (const util::CommError&) {
     abort();  // frees the GPU from a kernel that waits for a peer
     throw;
   }
 }
+
+void NcclGroup::wait_until(const Watchdog::Operation& operation, const std::string& name,
+                           const std::function<bool()>& is_done) {
+  try {
+    for (int polls = 1; !is_done(); ++polls) {
+      if (polls % kPollsPerErrorCheck == 0) wait_enqueued(operation, name);
+      operation.check();
+      std::this_thread::sleep_for(kPollPause);
+    }
+  } catch (const util::CommError&) {
+    abort();
+    throw;
+  }
+}
+
+void NcclGroup::run(const std::string& name, const std::function<int()>& call) {
+  const Watchdog::Operation operation(watchdog_, name);
+  enqueue(operation, name, call);
+  const auto stream = c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device_));
+  wait_until(operation, name, [&] { return stream.query(); });
+}
+
+// On a stream beside the one that computes, behind what was asked of that one so far.
+class NcclGroup::SumOnStream : public StartedSum {
+ public:
+  SumOnStream(NcclGroup& group, const at::Tensor& tensor)
+      : group_(group),
+        tensor_(tensor),
+        name_(fmt::format("all_reduce of {} bytes over NCCL", tensor.nbytes())) {
+    const auto index = static_cast<c10::DeviceIndex>(group_.device_);
+    c10::cuda::CUDAStream& own = group_.impl_->beside(index);
+    at::cuda::CUDAEvent ready;
+    ready.record(c10::cuda::getCurrentCUDAStream(index));
+    ready.block(own);
+    const Watchdog::Operation operation(group_.watchdog_, name_);
+    group_.enqueue(operation, name_, [&] {
+      return ncclAllReduce(tensor_.data_ptr(), tensor_.data_ptr(),
+                           static_cast<size_t>(tensor_.numel()), nccl_type(tensor_.scalar_type()),
+                           ncclSum, group_.impl_->comm, own);
+    });
+    done_.record(own);
+  }
+
+  bool advance() override { return done_.query(); }
+  // The stream that computes may go on as well: its next work is enqueued after this.
+  void wait() override {
+    const Watchdog::Operation operation(group_.watchdog_, name_);
+    group_.wait_until(operation, name_, [this] { return done_.query(); });
+  }
+
+ private:
+  NcclGroup& group_;
+  at::Tensor tensor_;
+  std::string name_;
+  at::cuda::CUDAEvent done_;
+};
 
 void NcclGroup::all_reduce_sum(at::Tensor& tensor) {
   check_reducible(tensor);
@@ -159,6 +217,12 @@ void NcclGroup::all_reduce_sum(at::Tensor& tensor) {
                          nccl_type(tensor.scalar_type()), ncclSum, impl_->comm,
                          c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device_)));
   });
+}
+
+std::unique_ptr<StartedSum> NcclGroup::start_all_reduce_sum(const at::Tensor& tensor) {
+  check_reducible(tensor);
+  if (!tensor.is_cuda()) return host_group_->start_all_reduce_sum(tensor);
+  return std::make_unique<SumOnStream>(*this, tensor);
 }
 
 void NcclGroup::broadcast(at::Tensor& tensor, int root) {

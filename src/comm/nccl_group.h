@@ -1,8 +1,8 @@
 // Collectives of GPU tensors over NCCL; host data, and tensors in host memory, go over a host
 // group. Built with CUDA only.
 //
-// Every call returns when the result is there: it polls the stream and NCCL's own errors, so that a
-// collective over its limit becomes a CommError, and the communicator is aborted.
+// Every wait polls the stream and NCCL's own errors, so that a collective over its limit becomes a
+// CommError, and the communicator is aborted. Started sums have a stream of their own.
 #pragma once
 
 #include <functional>
@@ -27,6 +27,7 @@ class NcclGroup final : public ProcessGroup {
   [[nodiscard]] int size() const override { return host_group_->size(); }
 
   void all_reduce_sum(at::Tensor& tensor) override;
+  std::unique_ptr<StartedSum> start_all_reduce_sum(const at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override { host_group_->barrier(); }
 
@@ -36,12 +37,19 @@ class NcclGroup final : public ProcessGroup {
   double all_reduce_sum(double value) override;
 
  private:
-  struct Impl;  // keeps nccl.h out of this header
+  struct Impl;  // keeps nccl.h and CUDA out of this header
+  class SumOnStream;
 
   void start(double init_limit_s);
   void prove();
   // Runs one NCCL call on the current stream and waits for its end.
   void run(const std::string& name, const std::function<int()>& call);
+  // Brings one onto its stream. An error aborts.
+  void enqueue(const Watchdog::Operation& operation, const std::string& name,
+               const std::function<int()>& call);
+  // `is_done` is asked until it is true. An error aborts.
+  void wait_until(const Watchdog::Operation& operation, const std::string& name,
+                  const std::function<bool()>& is_done);
   void wait_enqueued(const Watchdog::Operation& operation, const std::string& name);
   [[noreturn]] void fail(const std::string& name, int result);
   void abort();

@@ -7,10 +7,25 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace omnigen::comm {
+
+// A sum that was started and goes on beside the caller's work.
+class StartedSum {
+ public:
+  StartedSum() = default;
+  virtual ~StartedSum() = default;  // without wait(): only where the job ends on an error
+  StartedSum(const StartedSum&) = delete;
+  StartedSum& operator=(const StartedSum&) = delete;
+
+  // Takes it as far as it goes without waiting; true once it is complete. Not collective.
+  virtual bool advance() = 0;
+  // Returns when the tensor holds the sum. Collective.
+  virtual void wait() = 0;
+};
 
 class ProcessGroup {
  public:
@@ -25,6 +40,10 @@ class ProcessGroup {
 
   // Sum over ranks, in place, on the group's device. dtype float32, float64 or int64, contiguous.
   virtual void all_reduce_sum(at::Tensor& tensor) = 0;
+  // The same, started: the tensor is left alone until it is complete. Every rank starts the same
+  // sums in the same order; other collectives may come between. Here: made in wait(), for groups
+  // that have nothing better, so that every rank waits for them in the order of their start.
+  virtual std::unique_ptr<StartedSum> start_all_reduce_sum(const at::Tensor& tensor);
   // Rank `root`'s values to everybody, in place. Any dtype, contiguous.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
   virtual void barrier() = 0;

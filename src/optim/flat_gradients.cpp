@@ -9,18 +9,25 @@ namespace omnigen::optim {
 namespace {
 
 // Runs when backward has finished a leaf's gradient.
-class AddInFloat32 : public torch::autograd::PostAccumulateGradHook {
+class LeafHook : public torch::autograd::PostAccumulateGradHook {
  public:
-  explicit AddInFloat32(at::Tensor sum) : sum_(std::move(sum)) {}
+  // `sum`: what the gradient is added to in float32 and let go; undefined where it is in its place.
+  LeafHook(size_t leaf, at::Tensor sum, std::shared_ptr<std::function<void(size_t)>> done)
+      : leaf_(leaf), sum_(std::move(sum)), done_(std::move(done)) {}
 
   void operator()(const torch::autograd::Variable& leaf) override {
-    const at::NoGradGuard no_grad;
-    sum_.add_(leaf.grad());
-    leaf.mutable_grad().reset();
+    if (sum_.defined()) {
+      const at::NoGradGuard no_grad;
+      sum_.add_(leaf.grad());
+      leaf.mutable_grad().reset();
+    }
+    if (*done_) (*done_)(leaf_);
   }
 
  private:
+  size_t leaf_;
   at::Tensor sum_;
+  std::shared_ptr<std::function<void(size_t)>> done_;
 };
 
 }  // namespace
@@ -37,12 +44,11 @@ FlatGradients::FlatGradients(const std::vector<Parameter>& leaves) : leaves_(lea
     const int64_t count = leaf.value.numel();
     views_.push_back(buffer_.narrow(0, offset, count).view(leaf.value.sizes()));
     offset += count;
-    if (leaf.value.scalar_type() == at::kFloat) {
-      leaf.value.mutable_grad() = views_.back();
-    } else {
-      torch::autograd::impl::set_post_acc_grad_hooks(leaf.value,
-                                                     std::make_unique<AddInFloat32>(views_.back()));
-    }
+    const bool in_place = leaf.value.scalar_type() == at::kFloat;
+    if (in_place) leaf.value.mutable_grad() = views_.back();
+    torch::autograd::impl::set_post_acc_grad_hooks(
+        leaf.value, std::make_unique<LeafHook>(
+                        views_.size() - 1, in_place ? at::Tensor() : views_.back(), leaf_done_));
   }
 }
 

@@ -50,5 +50,39 @@ TEST(GradientReducer, RefusesOtherThanOneFlatFloatBufferOfOneSize) {
   EXPECT_THROW(reducer.reduce(longer), c10::Error);
 }
 
+// Leaves of 3, 5, 4, 2 and 6 elements in buckets of 4, counted from the end.
+TEST(GradientReducer, StartsBucketsFromTheEndAsTheirLeavesComplete) {
+  SingleGroup group;
+  GradientReducer reducer(group, {3, 5, 4, 2, 6}, 4);
+  reducer.begin(at::ones({20}));
+  reducer.leaf_done(4);  // [14, 20): the bucket [16, 20), half of [12, 16)
+  EXPECT_EQ(reducer.started_early(), 1);
+  reducer.leaf_done(2);  // [8, 12) must wait for the one behind it
+  EXPECT_EQ(reducer.started_early(), 1);
+  reducer.leaf_done(3);
+  EXPECT_EQ(reducer.started_early(), 3);
+  reducer.leaf_done(3);  // a leaf counts once
+  reducer.leaf_done(0);
+  EXPECT_EQ(reducer.started_early(), 3);
+  reducer.finish();
+  EXPECT_EQ(reducer.started_early(), 3);
+  EXPECT_EQ(reducer.num_steps(), 1);
+}
+
+// Ranks whose leaves complete in other orders, or not at all, sum the same.
+TEST(GradientReducer, SumsTheSameWhateverCompletesFirst) {
+  const std::vector<std::vector<size_t>> orders = {{4, 3, 2, 1, 0}, {0, 1, 2, 3, 4}, {2, 4}};
+  test::run_ranks(3, [&](ProcessGroup& group) {
+    GradientReducer reducer(group, {3, 5, 4, 2, 6}, 4);
+    for (int step = 0; step < 3; ++step) {
+      const at::Tensor gradients = at::arange(20, at::kFloat) * (group.rank() + 1 + step);
+      reducer.begin(gradients);
+      for (const size_t leaf : orders[static_cast<size_t>(group.rank())]) reducer.leaf_done(leaf);
+      reducer.finish();
+      EXPECT_TENSOR_EQ(gradients, at::arange(20, at::kFloat) * (6 + 3 * step));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace omnigen::comm

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -56,6 +57,36 @@ TEST_F(MpiGroupTest, SumsTensorsInRankOrderAcrossSegments) {
   at::Tensor expected = of_rank(0);
   for (int rank = 1; rank < size_; ++rank) expected += of_rank(rank);
   EXPECT_TENSOR_EQ(tensor, expected);
+}
+
+// Long ones first, so that later ones are through sooner; ranks look at them in other orders, and
+// other collectives come between.
+TEST_F(MpiGroupTest, StartedSumsGoOnBesideOtherCollectives) {
+  for (int round = 0; round < 10; ++round) {
+    std::vector<at::Tensor> tensors;
+    std::vector<at::Tensor> expected;
+    std::vector<std::unique_ptr<StartedSum>> sums;
+    for (const int64_t numel : {1'000'003, 400'001, 7, 90'000, 1}) {
+      const at::Tensor base = at::arange(numel, at::kFloat).remainder_(1000) + round;
+      tensors.push_back(base + group_.rank());
+      expected.push_back(base * size_ + size_ * (size_ - 1) / 2);
+      sums.push_back(group_.start_all_reduce_sum(tensors.back()));
+      for (int look = 0; look < group_.rank() * 20; ++look) sums.back()->advance();
+    }
+    EXPECT_EQ(group_.all_reduce_sum(1.0), static_cast<double>(size_));
+    if (group_.rank() == 1) std::reverse(sums.begin(), sums.end());
+    for (const auto& sum : sums) sum->wait();
+    for (size_t i = 0; i < tensors.size(); ++i) EXPECT_TENSOR_EQ(tensors[i], expected[i]);
+  }
+}
+
+TEST_F(MpiGroupTest, AStartedSumOverItsLimitIsAnError) {
+  watchdog_.set_limits({.preparing_s = 0.3, .stepping_s = 0.3});
+  if (group_.rank() == 0) {
+    const at::Tensor alone = at::ones({8});
+    EXPECT_THROW(group_.start_all_reduce_sum(alone)->wait(), util::CommError);
+  }
+  test::mpi_job().group().barrier();
 }
 
 TEST_F(MpiGroupTest, RefusesWhatCannotBeSummed) {

@@ -53,6 +53,22 @@ TEST_F(NcclGroupTest, SumsLikeMpi) {
   }
 }
 
+TEST_F(NcclGroupTest, StartedSumsGoOnBesideOtherWork) {
+  std::vector<at::Tensor> tensors;
+  std::vector<at::Tensor> expected;
+  std::vector<std::unique_ptr<StartedSum>> sums;
+  for (int i = 0; i < 4; ++i) {
+    expected.push_back(at::arange(100'003, at::kFloat) % 1000 + nccl_->rank() + i);
+    tensors.push_back(expected.back().to(device_));
+    sums.push_back(nccl_->start_all_reduce_sum(tensors.back()));
+    host_->all_reduce_sum(expected.back());
+  }
+  const at::Tensor other = at::ones({512, 512}, device_).matmul(at::ones({512, 512}, device_));
+  for (const auto& sum : sums) sum->wait();
+  for (size_t i = 0; i < tensors.size(); ++i) EXPECT_TENSOR_EQ(tensors[i].cpu(), expected[i]);
+  EXPECT_EQ(other[0][0].item<float>(), 512.0F);
+}
+
 TEST_F(NcclGroupTest, BroadcastsLikeMpi) {
   for (int root = 0; root < nccl_->size(); ++root) {
     at::Tensor expected = at::full({13}, nccl_->rank() + 1, at::kBFloat16);

@@ -55,6 +55,26 @@ TEST(FlatGradients, GradientsOfBfloatLeavesAreSummedInFloat32) {
   EXPECT_TRUE(gradients.attached());
 }
 
+TEST(FlatGradients, TellsWhenALeafIsComplete) {
+  const at::Tensor half = at::ones({3}, at::kBFloat16).set_requires_grad(true);
+  const at::Tensor whole = at::ones({2}).set_requires_grad(true);
+  FlatGradients gradients({{"a", half}, {"b", whole}});
+  std::vector<size_t> done;
+  const auto loss = [&] { return (half.sum() + 2 * whole.sum()) + whole.square().sum(); };
+  torch::autograd::backward({loss()}, {});
+  gradients.set_leaf_done([&](size_t leaf) {
+    done.push_back(leaf);
+    EXPECT_GT(gradients.views()[leaf].min().item<float>(), 0.0F);
+  });
+  gradients.zero();
+  torch::autograd::backward({loss()}, {});
+  std::sort(done.begin(), done.end());
+  EXPECT_EQ(done, (std::vector<size_t>{0, 1}));
+  gradients.set_leaf_done({});
+  torch::autograd::backward({loss()}, {});
+  EXPECT_EQ(done.size(), 2U);
+}
+
 TEST(FlatGradients, WantsTrainedLeaves) {
   EXPECT_THROW(FlatGradients({{"a", at::ones({2})}}), c10::Error);
 }
