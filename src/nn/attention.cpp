@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "nn/attention_choice.h"
 #include "nn/attention_plan.h"
 #include "nn/parallel.h"
 #include "util/profile.h"
@@ -101,9 +102,8 @@ at::Tensor attention_reference(const at::Tensor& q_QD, const at::Tensor& k_PD,
     const auto call = [&](RowRange rows, int64_t keys, bool causal) {
       const at::Tensor q =
           q_QD.narrow(0, span.query_begin + rows.begin - span.first_query, rows.end - rows.begin);
-      return at::scaled_dot_product_attention(heads(q), heads(k_PD.narrow(0, span.key_begin, keys)),
-                                              heads(v_PD.narrow(0, span.key_begin, keys)), {}, 0.0,
-                                              causal)
+      return fastest_attention(heads(q), heads(k_PD.narrow(0, span.key_begin, keys)),
+                               heads(v_PD.narrow(0, span.key_begin, keys)), causal)
           .squeeze(0)
           .transpose(0, 1)
           .reshape({q.size(0), -1});

@@ -1,5 +1,6 @@
 #include "nn/row_scaled_weight.h"
 
+#include "nn/fp8_product.h"
 #include "nn/int8_product.h"
 #include "nn/product.h"
 #include "nn/row_quantize.h"
@@ -90,8 +91,11 @@ at::Tensor RowScaledWeight::multiply(const at::Tensor& x, const at::Tensor& bias
   if (format_ == WeightFormat::kFp8Torchao) {
     const at::Tensor x_scale =
         (x.abs().amax().to(at::kFloat) / kLargestFloat8).clamp_min(kSmallestScale);
-    const at::Tensor x_values = to_float8(x.to(at::kFloat) / x_scale).to(dtype());
-    const at::Tensor out = product(x_values, code_values(), {});
+    const at::Tensor x_codes = to_float8(x.to(at::kFloat) / x_scale);
+    const at::Tensor out = has_fp8_product(codes_)
+                               ? fp8_product(x_codes.reshape({-1, in_features()}), codes_, dtype())
+                                     .view(with_last(x, out_features()))
+                               : product(x_codes.to(dtype()), code_values(), {});
     return with_bias((out * (x_scale * scale_.view(-1))).to(dtype()), bias);
   }
   return FrozenWeight::multiply(x, bias);
