@@ -101,16 +101,42 @@ std::vector<Places> split(const Places& places, int64_t num_bins,
   return most(ordered, costs) <= kAsGood * most(balanced, costs) ? ordered : balanced;
 }
 
+// Micro-batches of at most `capacity` tokens.
+std::vector<Places> packed(const Places& places, const std::vector<double>& tokens,
+                           double capacity) {
+  Places by_size = places;
+  std::stable_sort(by_size.begin(), by_size.end(), [&](int64_t a, int64_t b) {
+    return tokens[static_cast<size_t>(a)] > tokens[static_cast<size_t>(b)];
+  });
+  std::vector<Places> bins;
+  for (const int64_t place : by_size) {
+    auto bin = std::find_if(bins.begin(), bins.end(), [&](const Places& filled) {
+      return cost_of(filled, tokens) + tokens[static_cast<size_t>(place)] <= capacity;
+    });
+    if (bin == bins.end()) bin = bins.insert(bins.end(), Places());
+    bin->push_back(place);
+  }
+  std::vector<Places> even = split(places, std::ssize(bins), tokens);
+  if (most(even, tokens) <= capacity) return even;
+  for (Places& bin : bins) std::sort(bin.begin(), bin.end());
+  return bins;
+}
+
 }  // namespace
 
-Shares share_out(const std::vector<double>& costs, const BatchShape& shape) {
+Shares share_out(const std::vector<double>& costs, const BatchShape& shape,
+                 const std::vector<double>& tokens) {
   TORCH_CHECK(std::ssize(costs) == shape.global_batch(), "share_out: ", costs.size(),
               " samples for a global batch of ", shape.global_batch());
+  TORCH_CHECK(shape.most_tokens == 0 || tokens.size() == costs.size(), "share_out: tokens of ",
+              tokens.size(), " samples of ", costs.size());
   Places all(costs.size());
   std::iota(all.begin(), all.end(), 0);
   Shares shares;
   for (const Places& of_rank : split(all, shape.world_size, costs)) {
-    std::vector<Places> micro_batches = split(of_rank, shape.accumulation, costs);
+    std::vector<Places> micro_batches =
+        shape.most_tokens > 0 ? packed(of_rank, tokens, static_cast<double>(shape.most_tokens))
+                              : split(of_rank, shape.accumulation, costs);
     std::erase_if(micro_batches, [](const Places& places) { return places.empty(); });
     shares.push_back(std::move(micro_batches));
   }

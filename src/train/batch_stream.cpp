@@ -12,6 +12,12 @@ std::vector<data::TrainSet> train_sets(const SampleLoader& loader) {
   return sets;
 }
 
+void pin(TrainSample& sample) {
+  for (at::Tensor* tensor : {&sample.input.latent_CHW, &sample.target_CHW, &sample.weights_HW}) {
+    if (tensor->defined()) *tensor = tensor->pin_memory();
+  }
+}
+
 }  // namespace
 
 BatchStream::BatchStream(Source source, uint64_t seed, data::BatchShape shape, int64_t rank,
@@ -43,15 +49,26 @@ std::vector<double> BatchStream::costs_of(const std::vector<data::SampleRef>& sa
   return costs;
 }
 
+std::vector<double> BatchStream::tokens_of(const std::vector<data::SampleRef>& samples) const {
+  std::vector<double> tokens;
+  if (shape_.most_tokens == 0) return tokens;
+  for (const data::SampleRef& ref : samples) {
+    tokens.push_back(static_cast<double>(source_.cost.tokens(source_.loader->size(ref))));
+  }
+  return tokens;
+}
+
 LoadedBatch BatchStream::produce() {
   LoadedBatch batch;
   batch.samples = stream_.next_batch();
-  const data::Shares shares = data::share_out(costs_of(batch.samples), shape_);
+  const data::Shares shares =
+      data::share_out(costs_of(batch.samples), shape_, tokens_of(batch.samples));
   for (const std::vector<int64_t>& places : shares.at(static_cast<size_t>(rank_))) {
     TrainMicroBatch micro_batch;
     for (const int64_t place : places) {
       micro_batch.push_back(source_.loader->load(batch.samples[static_cast<size_t>(place)]));
       micro_batch.back().place = place;
+      if (source_.pin) pin(micro_batch.back());
     }
     batch.micro_batches.push_back(std::move(micro_batch));
   }

@@ -23,7 +23,8 @@ class BatchStream {
  public:
   struct Source {
     std::shared_ptr<const SampleLoader> loader;
-    SampleCost cost;  // by which samples of different sizes are shared out
+    SampleCost cost;   // by which samples of different sizes are shared out
+    bool pin = false;  // into memory that a GPU copies from beside the host's work
   };
   // `depth` global batches are loaded ahead. Only what next() has returned counts as drawn.
   BatchStream(Source source, uint64_t seed, data::BatchShape shape, int64_t rank,
@@ -35,6 +36,8 @@ class BatchStream {
  private:
   LoadedBatch produce();
   [[nodiscard]] std::vector<double> costs_of(const std::vector<data::SampleRef>& samples) const;
+  // Nothing where micro-batches are not filled by tokens.
+  [[nodiscard]] std::vector<double> tokens_of(const std::vector<data::SampleRef>& samples) const;
 
   Source source_;
   data::BatchShape shape_;

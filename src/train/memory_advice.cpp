@@ -32,13 +32,19 @@ MemoryUse training_use(const config::Config& config, const RunPlan& plan) {
   for (const PlannedSet& set : plan.sets) {
     for (const auto& [size, count] : set.sizes) sizes.insert(size);
   }
-  MemoryUse use{fmt::format("training with {} samples at a time of sizes up to {}",
-                            plan.batch.micro_batch, fmt::join(sizes, ", ")),
+  const data::BatchShape& batch = plan.batch;
+  const std::string at_a_time = batch.most_tokens > 0
+                                    ? fmt::format("up to {} tokens", batch.most_tokens)
+                                    : fmt::format("{} samples", batch.micro_batch);
+  MemoryUse use{fmt::format("training with {} at a time of sizes up to {}", at_a_time,
+                            fmt::join(sizes, ", ")),
                 {}};
   if (!config.model.gradient_checkpointing) {
     use.remedies.emplace_back("gradient_checkpointing true");
   }
-  if (plan.batch.micro_batch > 1) {
+  if (batch.most_tokens > 0) {
+    use.remedies.emplace_back("micro_batch_tokens lower");
+  } else if (batch.micro_batch > 1) {
     use.remedies.emplace_back("train_batch_size lower, gradient_accumulation_steps higher");
   }
   advise_on_storage(config.model, &use);

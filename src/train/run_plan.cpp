@@ -59,6 +59,9 @@ std::vector<std::string> describe(const RunPlan& plan) {
   lines.push_back(fmt::format("  effective batch {} = {} per rank x {} ranks x {} accumulation",
                               batch.global_batch(), batch.micro_batch, batch.world_size,
                               batch.accumulation));
+  if (batch.most_tokens > 0) {
+    lines.push_back(fmt::format("  micro-batches of up to {} tokens", batch.most_tokens));
+  }
   lines.push_back(fmt::format(
       "  samples per epoch {}, batches per epoch {:.2f}, epochs {:.2f}", plan.samples_per_epoch,
       static_cast<double>(plan.samples_per_epoch) / static_cast<double>(batch.global_batch()),

@@ -17,6 +17,10 @@ SampleCost::SampleCost(const model::TransformerConfig& config, bool trains_weigh
   per_pair_ = 4.0 * layers * width;
 }
 
+int64_t SampleCost::tokens(const SampleSize& size) const {
+  return size.condition + 1 + size.latents / latents_per_token_;
+}
+
 double SampleCost::flop(const SampleSize& size, bool regularisation) const {
   const auto causal = static_cast<double>(size.condition + 1);  // the time token
   const int64_t image_tokens = size.latents / latents_per_token_;

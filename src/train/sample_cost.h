@@ -18,6 +18,8 @@ class SampleCost {
  public:
   SampleCost(const model::TransformerConfig& config, bool trains_weights);
 
+  // Rows of the packed sequence: condition, time, output image.
+  [[nodiscard]] int64_t tokens(const SampleSize& size) const;
   [[nodiscard]] double flop(const SampleSize& size, bool regularisation) const;
 
  private:

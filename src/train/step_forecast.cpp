@@ -84,6 +84,13 @@ LevelCost Forecaster::measured(const model::MicroBatch& batch, Recompute level) 
           most(mine.two_blocks_peak)};
 }
 
+int64_t Forecaster::largest_micro_batch(const data::SampleRef& largest) const {
+  const data::BatchShape& shape = parts_.plan.batch;
+  if (shape.most_tokens == 0) return shape.micro_batch;
+  const int64_t tokens = parts_.cost.tokens(parts_.loader.size(largest));
+  return std::clamp<int64_t>(shape.most_tokens / tokens, 1, shape.micro_batch * shape.accumulation);
+}
+
 // As every step will do it: the least of some tries.
 double Forecaster::measured_reduction() const {
   constexpr int kTries = 3;
@@ -139,7 +146,8 @@ StepForecast Forecaster::plan() {
   for (const auto& [name, tensor] : parts_.optimizer.state_dict()) make_resident(tensor);
   const Workload workload = workload_of(parts_.loader, parts_.cost);
   const model::PackedSample sample = parts_.loader.load(workload.largest).input;
-  model::MicroBatch batch(static_cast<size_t>(parts_.plan.batch.micro_batch), sample);
+  const int64_t count = largest_micro_batch(workload.largest);
+  model::MicroBatch batch(static_cast<size_t>(count), sample);
   for (model::PackedSample& each : batch) {
     each.latent_CHW = each.latent_CHW.to(parts_.transformer.device());
   }
@@ -161,8 +169,7 @@ StepForecast Forecaster::plan() {
   if (!forecast.recompute.fits) refuse_or_warn(forecast);
   parts_.transformer.set_recompute(forecast.recompute.of_block, leaves_of_block());
   const double per_flop =
-      forecast.recompute.micro_batch_s /
-      (workload.largest_flop * static_cast<double>(parts_.plan.batch.micro_batch));
+      forecast.recompute.micro_batch_s / (workload.largest_flop * static_cast<double>(count));
   forecast.compute_s =
       per_flop * workload.mean_flop *
       static_cast<double>(parts_.plan.batch.micro_batch * parts_.plan.batch.accumulation);

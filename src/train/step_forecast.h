@@ -62,6 +62,8 @@ class Forecaster {
 
  private:
   [[nodiscard]] std::function<std::vector<at::Tensor>(int64_t block)> leaves_of_block() const;
+  // As many of the largest sample as a micro-batch may have.
+  [[nodiscard]] int64_t largest_micro_batch(const data::SampleRef& largest) const;
   [[nodiscard]] LevelCost measured(const model::MicroBatch& batch, model::Recompute level);
   [[nodiscard]] double measured_reduction() const;
   [[nodiscard]] int64_t least_full_blocks() const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <set>
 
@@ -92,6 +93,50 @@ TEST(ShareOut, MicroBatchesOfARankAreBalancedToo) {
     for (const int64_t place : places) sum += costs[static_cast<size_t>(place)];
     EXPECT_EQ(sum, 7.0);
   }
+}
+
+// Whatever the sizes: no micro-batch over its tokens but a sample that is longer, at most 11/9 of
+// the fewest plus one (first-fit decreasing), and what a rank has does not depend on it.
+TEST(ShareOut, FillsMicroBatchesByTokens) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 50; ++i) {
+    BatchShape shape{4, 4, 2};
+    std::vector<double> tokens;
+    std::vector<double> costs;
+    for (int64_t k = 0; k < shape.global_batch(); ++k) {
+      tokens.push_back(random() % 2 == 0 ? 300.0 + random() % 50 : 1100.0 + random() % 50);
+      costs.push_back(tokens.back() * tokens.back());
+    }
+    const Shares by_count = share_out(costs, shape);
+    shape.most_tokens = i % 5 == 0 ? 1000 : 4000;
+    const Shares by_tokens = share_out(costs, shape, tokens);
+    for (size_t rank = 0; rank < 2; ++rank) {
+      std::multiset<int64_t> before;
+      std::multiset<int64_t> after;
+      for (const auto& places : by_count[rank]) before.insert(places.begin(), places.end());
+      double total = 0.0;
+      for (const auto& places : by_tokens[rank]) {
+        double sum = 0.0;
+        for (const int64_t place : places) sum += tokens[static_cast<size_t>(place)];
+        EXPECT_TRUE(sum <= static_cast<double>(shape.most_tokens) || places.size() == 1) << sum;
+        EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
+        after.insert(places.begin(), places.end());
+        total += sum;
+      }
+      EXPECT_EQ(before, after);
+      if (shape.most_tokens == 4000) {
+        const double fewest = std::ceil(total / 4000.0);
+        EXPECT_LE(static_cast<double>(by_tokens[rank].size()), fewest * 11 / 9 + 1);
+      }
+    }
+  }
+}
+
+TEST(ShareOut, EqualSamplesFillMicroBatchesInOrder) {
+  const Shares shares =
+      share_out(std::vector<double>(6, 1.0), {1, 6, 1, 2100}, std::vector<double>(6, 1000.0));
+  EXPECT_EQ(shares[0], (std::vector<std::vector<int64_t>>{{0, 1}, {2, 3}, {4, 5}}));
+  EXPECT_ANY_THROW(share_out(std::vector<double>(6, 1.0), {1, 6, 1, 2100}));
 }
 
 TEST(ShareOut, RefusesAnotherNumberOfSamples) {

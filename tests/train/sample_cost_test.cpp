@@ -21,6 +21,7 @@ TEST(SampleCost, CountsProductsAndPairs) {
   EXPECT_DOUBLE_EQ(SampleCost(one_layer(), false).flop(size, false), 2 * 320 * 20 + 3 * 16 * pairs);
   EXPECT_DOUBLE_EQ(SampleCost(one_layer(), true).flop(size, false), 3 * 320 * 20 + 3 * 16 * pairs);
   EXPECT_DOUBLE_EQ(SampleCost(one_layer(), false).flop(size, true), 3 * 320 * 20 + 4 * 16 * pairs);
+  EXPECT_EQ(SampleCost(one_layer(), true).tokens(size), 20);
 }
 
 TEST(SampleCost, OfTheTrueModelGrowsFasterThanThePictures) {
