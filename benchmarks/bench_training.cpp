@@ -112,8 +112,9 @@ Training::Training(const TrainingOptions& options)
   optim::ClipOptions clip;
   clip.method = optim::ClipMethod::kValue;
   clip.limit = kClipValue;
-  step_ = std::make_unique<train::TrainStep>(
-      train::TrainStep::Parts{*transformer_, &adapters_, *gradients_, *optimizer_, group_, clip});
+  if (options.graphs) recorder_ = comm::make_recorder(options.device);
+  step_ = std::make_unique<train::TrainStep>(train::TrainStep::Parts{
+      *transformer_, &adapters_, *gradients_, *optimizer_, group_, clip, nullptr, recorder_.get()});
 
   const train::LoaderSet set{{std::make_shared<WorkloadDataset>(folder_.path(), options.px), 0},
                              false};

@@ -28,6 +28,7 @@ struct TrainingOptions {
   std::string adapt = "attention";
   bool checkpointing = false;
   bool int8_base = false;  // frozen weights as with base_model_precision int8-dynamic
+  bool graphs = false;     // as with cuda_graphs
 };
 
 class Training {
@@ -53,6 +54,7 @@ class Training {
   std::unique_ptr<optim::FlatGradients> gradients_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   comm::SingleGroup group_;
+  std::unique_ptr<comm::Recorder> recorder_;  // null: passes are not recorded
   std::unique_ptr<train::TrainStep> step_;
   std::unique_ptr<train::BatchStream> batches_;
 };

@@ -5,6 +5,8 @@
 //   [--threads 1]
 //                    [--gc] [--base dense|int8] [--adapt attention|attention+mlp] [--warmup 2]
 //                    [--rounds 3] [--json]
+//                    [--graphs]: passes recorded and replayed, for which at least 8 warm-up steps
+//                    are taken
 //                    [--profile]: then as many rounds again, time by part
 //                    [--memory]: steps to 1000 instead of rounds, resident set after 100 and 1000
 //
@@ -13,6 +15,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "bench_support.h"
@@ -28,6 +31,7 @@ namespace {
 
 constexpr int64_t kMemoryFirstStep = 100;
 constexpr int64_t kMemoryLastStep = 1000;
+constexpr int64_t kStepsToRecord = 4 * (train::GraphedPasses::kEager + 1);
 
 struct Plan {
   int64_t warmup = 2;  // steps not counted
@@ -157,6 +161,8 @@ void bench(int argc, char** argv) {
   plan.rounds = arguments.integer("rounds", plan.rounds);
   plan.memory = arguments.flag("memory");
   plan.profile = arguments.flag("profile");
+  options.graphs = arguments.flag("graphs");
+  if (options.graphs) plan.warmup = std::max(plan.warmup, kStepsToRecord);
   at::set_num_threads(static_cast<int>(arguments.integer("threads", 1)));
   Report report("train_step", arguments);
   arguments.require_known();

@@ -16,6 +16,7 @@
 #include "nn/rms_norm.h"
 #include "nn/rotary.h"
 #include "nn/timestep_embedding.h"
+#include "nn/upload.h"
 #include "util/profile.h"
 
 namespace omnigen::model {
@@ -126,7 +127,9 @@ struct OmniGenTransformer::Impl {
     }
   }
 
-  std::vector<at::Tensor> forward(const MicroBatch& batch, size_t num_blocks) const;
+  BatchFeatures upload(const MicroBatch& batch) const;
+  std::vector<at::Tensor> forward(const MicroBatch& batch, const BatchFeatures& features,
+                                  size_t num_blocks) const;
   nn::RotaryAngles angles(const PackedLayout& layout) const;
   // Shapes: [P, D] -> output-image rows [N, D].
   Stream run_blocks(at::Tensor tokens, const PackedLayout& layout,
@@ -251,22 +254,34 @@ std::vector<at::Tensor> OmniGenTransformer::Impl::velocities(
   return result;
 }
 
+BatchFeatures OmniGenTransformer::Impl::upload(const MicroBatch& batch) const {
+  std::vector<float> times;
+  std::vector<int64_t> ids;
+  for (const PackedSample& sample : batch) {
+    times.push_back(static_cast<float>(sample.timestep));
+    ids.insert(ids.end(), sample.input_ids.begin(), sample.input_ids.end());
+  }
+  for (const int64_t id : ids) {
+    TORCH_CHECK(id >= 0 && id < config.vocab_size, "transformer: token id ", id,
+                " is outside the vocabulary of ", config.vocab_size);
+  }
+  const at::Tensor features =
+      nn::timestep_embedding(at::tensor(times, at::kFloat), config.time_step_dim).to(dtype());
+  return {nn::upload(at::tensor(ids, at::kLong), device()), nn::upload(features, device())};
+}
+
 std::vector<at::Tensor> OmniGenTransformer::Impl::forward(const MicroBatch& batch,
+                                                          const BatchFeatures& features,
                                                           size_t num_blocks) const {
   if (batch.empty()) return {};
   std::optional<util::Span> embedding(std::in_place, "embedding");
   PackedLayout layout = make_layout(config, batch);
   if (treats_rows_alike()) layout.num_rows = rounded_rows(layout.num_tokens);
-  std::vector<float> times;
-  for (const PackedSample& sample : batch) times.push_back(static_cast<float>(sample.timestep));
-  const at::Tensor features =
-      nn::timestep_embedding(at::tensor(times, at::kFloat), config.time_step_dim)
-          .to(device(), dtype());
-  const at::Tensor time_tokens = time_token.forward(features);
-  const at::Tensor time_embedding = t_embedder.forward(features);
+  const at::Tensor time_tokens = time_token.forward(features.times);
+  const at::Tensor time_embedding = t_embedder.forward(features.times);
   const nn::RotaryAngles key_angles = angles(layout);
   const at::Tensor tokens =
-      TokenSequence{config.vocab_size, embed_tokens, patch_embed}.pack(batch, layout, time_tokens);
+      TokenSequence{embed_tokens, patch_embed}.pack(batch, layout, {features.ids, time_tokens});
   embedding.reset();
   if (observer) {
     observe("time_token", time_tokens);
@@ -284,7 +299,15 @@ OmniGenTransformer::~OmniGenTransformer() = default;
 
 std::vector<at::Tensor> OmniGenTransformer::forward(const MicroBatch& batch,
                                                     std::optional<int64_t> blocks) const {
-  return impl_->forward(batch, static_cast<size_t>(blocks.value_or(config().num_layers)));
+  return impl_->forward(batch, impl_->upload(batch),
+                        static_cast<size_t>(blocks.value_or(config().num_layers)));
+}
+BatchFeatures OmniGenTransformer::upload(const MicroBatch& batch) const {
+  return impl_->upload(batch);
+}
+std::vector<at::Tensor> OmniGenTransformer::forward(const MicroBatch& batch,
+                                                    const BatchFeatures& features) const {
+  return impl_->forward(batch, features, static_cast<size_t>(config().num_layers));
 }
 
 void OmniGenTransformer::set_stage_observer(StageObserver observer) {

@@ -43,6 +43,11 @@ class OmniGenTransformer {
   // the first ones only: what a block costs can be measured so.
   [[nodiscard]] std::vector<at::Tensor> forward(const MicroBatch& batch,
                                                 std::optional<int64_t> blocks = {}) const;
+  // In two: what comes from host memory, and a pass that reads the device's only; of `batch` it
+  // reads latents and sizes. Errors: TORCH_CHECK for an id outside the vocabulary.
+  [[nodiscard]] BatchFeatures upload(const MicroBatch& batch) const;
+  [[nodiscard]] std::vector<at::Tensor> forward(const MicroBatch& batch,
+                                                const BatchFeatures& features) const;
 
   // Activations on the way, by name, for tests and diagnostics: time_token, time_embedding [B, D],
   // rope_cos, rope_sin [P, d], sequence, layer_0, layer_1, … [P, D], modulated [N, D], of the

@@ -26,4 +26,10 @@ struct PackedSample {
 
 using MicroBatch = std::vector<PackedSample>;
 
+// What a micro-batch brings besides latents, on the transformer's device.
+struct BatchFeatures {
+  at::Tensor ids;    // of all samples, one behind another, int64
+  at::Tensor times;  // sinusoidal features of t, compute dtype. Shapes: [B, time_step_dim]
+};
+
 }  // namespace omnigen::model

@@ -21,18 +21,6 @@ void add_condition_tokens(const PackedSample& sample, const at::Tensor& text,
 
 }  // namespace
 
-at::Tensor TokenSequence::text_tokens(const MicroBatch& batch) const {
-  std::vector<int64_t> ids;
-  for (const PackedSample& sample : batch) {
-    ids.insert(ids.end(), sample.input_ids.begin(), sample.input_ids.end());
-  }
-  for (const int64_t id : ids) {
-    TORCH_CHECK(id >= 0 && id < vocab_size_, "transformer: token id ", id,
-                " is outside the vocabulary of ", vocab_size_);
-  }
-  return at::embedding(embed_tokens_, at::tensor(ids, at::kLong).to(embed_tokens_.device()));
-}
-
 at::Tensor TokenSequence::input_image_tokens(const MicroBatch& batch) const {
   std::vector<at::Tensor> latents;
   for (const PackedSample& sample : batch) {
@@ -42,8 +30,8 @@ at::Tensor TokenSequence::input_image_tokens(const MicroBatch& batch) const {
 }
 
 at::Tensor TokenSequence::pack(const MicroBatch& batch, const PackedLayout& layout,
-                               const at::Tensor& time_tokens) const {
-  const at::Tensor text = text_tokens(batch);
+                               const Tokens& tokens) const {
+  const at::Tensor text = at::embedding(embed_tokens_, tokens.ids);
   const at::Tensor input_images = input_image_tokens(batch);
   std::vector<at::Tensor> latents;
   for (const PackedSample& sample : batch) latents.push_back(sample.latent_CHW);
@@ -58,7 +46,7 @@ at::Tensor TokenSequence::pack(const MicroBatch& batch, const PackedLayout& layo
     add_condition_tokens(
         batch[i], text.narrow(0, text_row, rows.num_condition),
         input_count > 0 ? input_images.narrow(0, input_row, input_count) : at::Tensor(), pieces);
-    pieces.push_back(time_tokens.narrow(0, static_cast<int64_t>(i), 1));
+    pieces.push_back(tokens.time_BD.narrow(0, static_cast<int64_t>(i), 1));
     pieces.push_back(images.narrow(0, rows.image_begin, rows.grid.tokens()));
     text_row += rows.num_condition;
     input_row += input_count;

@@ -15,18 +15,20 @@ namespace omnigen::model {
 
 class TokenSequence {
  public:
-  TokenSequence(int64_t vocab_size, const at::Tensor& embed_tokens, const PatchEmbed& patch_embed)
-      : vocab_size_(vocab_size), embed_tokens_(embed_tokens), patch_embed_(patch_embed) {}
+  TokenSequence(const at::Tensor& embed_tokens, const PatchEmbed& patch_embed)
+      : embed_tokens_(embed_tokens), patch_embed_(patch_embed) {}
 
-  // Shapes: time_tokens [B, D] -> [P, D]. Errors: TORCH_CHECK for an id outside the vocabulary.
+  struct Tokens {
+    at::Tensor ids;      // of every sample's condition
+    at::Tensor time_BD;  // one a sample
+  };
+  // Shapes: [P, D].
   [[nodiscard]] at::Tensor pack(const MicroBatch& batch, const PackedLayout& layout,
-                                const at::Tensor& time_tokens) const;
+                                const Tokens& tokens) const;
 
  private:
-  [[nodiscard]] at::Tensor text_tokens(const MicroBatch& batch) const;
   [[nodiscard]] at::Tensor input_image_tokens(const MicroBatch& batch) const;
 
-  int64_t vocab_size_;
   const at::Tensor& embed_tokens_;
   const PatchEmbed& patch_embed_;
 };

@@ -9,6 +9,7 @@
 #include "cache/vae_identity.h"
 #include "comm/group_factory.h"
 #include "comm/rank_agreement.h"
+#include "comm/recorder.h"
 #include "io/atomic_file.h"
 #include "optim/make_optimizer.h"
 #include "train/adapter_weights.h"
@@ -115,6 +116,7 @@ class Run {
   void attach(const std::string& checkpoint);
   [[nodiscard]] RunPlan planned() const;
   [[nodiscard]] ModelSizes model_sizes() const;
+  [[nodiscard]] TrainStep::Parts step_parts();
   [[nodiscard]] Evaluation::Parts evaluation_parts(Metrics& metrics);
   SampleCost forecast(const RunPlan& plan, const SampleLoader& loader);
   void start_from(const std::string& checkpoint, Trainer& trainer, RunPlan& plan);
@@ -136,7 +138,8 @@ class Run {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<EmaWeights> ema_weights_;
-  std::unique_ptr<Publisher> publisher_;  // rank 0
+  std::unique_ptr<comm::Recorder> recorder_;  // null: passes are not recorded
+  std::unique_ptr<Publisher> publisher_;      // rank 0
   StepForecast forecast_;
 };
 
@@ -165,6 +168,15 @@ void Run::attach(const std::string& checkpoint) {
       {config_.optim.ema_decay, config_.optim.ema_update_interval, config_.optim.ema_warmup_steps});
   ema_weights_ = std::make_unique<EmaWeights>(weights_->parameters(), weights_->ema_holders(),
                                               ema_.get(), *group_.group);
+}
+
+TrainStep::Parts Run::step_parts() {
+  if (config_.model.cuda_graphs && group_.device.is_cuda()) {
+    recorder_ = comm::make_recorder(group_.device);
+  }
+  return {*transformer_, weights_->adapters(), weights_->gradients(),
+          *optimizer_,   *group_.group,        optim::clip_options(config_.optim),
+          ema_.get(),    recorder_.get()};
 }
 
 Evaluation::Parts Run::evaluation_parts(Metrics& metrics) {
@@ -240,10 +252,10 @@ void Run::load() {
 
 RunPlan Run::planned() const {
   const config::TrainConfig& train = config_.train;
-  return make_plan(
-      data_.train,
-      {train.train_batch_size, train.gradient_accumulation_steps, group_.group->size()},
-      train.max_train_steps, train.num_train_epochs);
+  return make_plan(data_.train,
+                   {train.train_batch_size, train.gradient_accumulation_steps, group_.group->size(),
+                    train.micro_batch_tokens},
+                   train.max_train_steps, train.num_train_epochs);
 }
 
 // Returns where the run goes on.
@@ -271,8 +283,7 @@ int Run::train() {
                   validate_options(loaded_, *tokenizer_, is_root()));
   Evaluation evaluation(evaluation_parts(metrics));
   if (is_root()) publisher_ = make_publisher(loaded_, plan, hub);
-  TrainStep step({*transformer_, weights_->adapters(), weights_->gradients(), *optimizer_, group,
-                  optim::clip_options(config_.optim)});
+  TrainStep step(step_parts());
   StepProfile profile({config_.train.profile, output_dir / "profile", group.rank()}, *transformer_);
   const auto loader =
       std::make_shared<SampleLoader>(data_.train, loader_options(loaded_, *tokenizer_));

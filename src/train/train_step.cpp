@@ -10,22 +10,12 @@
 
 #include "adapter/multiplier_scope.h"
 #include "model/packed_layout.h"
-#include "train/flow_matching.h"
+#include "nn/upload.h"
 #include "util/profile.h"
 #include "util/stopwatch.h"
 
 namespace omnigen::train {
 namespace {
-
-model::MicroBatch inputs_of(const TrainMicroBatch& batch, at::Device device) {
-  model::MicroBatch inputs;
-  inputs.reserve(batch.size());
-  for (const TrainSample& sample : batch) {
-    inputs.push_back(sample.input);
-    inputs.back().latent_CHW = sample.input.latent_CHW.to(device);
-  }
-  return inputs;
-}
 
 // What a layer's input can hold of a sample: its whole sequence, its output-image tokens (the last
 // block and what follows), or one row (the time embeddings).
@@ -104,28 +94,40 @@ void put_in_order(const std::vector<double>& all, int64_t num_samples, StepResul
   }
 }
 
-// One loss a sample.
-at::Tensor losses_of(const TrainMicroBatch& batch, const std::vector<at::Tensor>& predictions,
-                     const std::vector<at::Tensor>& targets) {
-  const util::Span span("loss");
-  std::vector<at::Tensor> losses;
-  losses.reserve(batch.size());
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const at::Tensor& weights = batch[i].weights_HW;
-    losses.push_back(sample_loss(predictions[i], targets[i],
-                                 weights.defined() ? weights.to(targets[i].device()) : weights));
-  }
-  return at::stack(losses);
+std::vector<int64_t> sizes_of(const optim::FlatGradients& gradients) {
+  std::vector<int64_t> sizes;
+  for (const at::Tensor& view : gradients.views()) sizes.push_back(view.numel());
+  return sizes;
 }
 
 }  // namespace
+
+// While one of these lives, the sums over ranks begin where backward has filled the buffer.
+class TrainStep::Overlap {
+ public:
+  explicit Overlap(TrainStep& step) : gradients_(step.parts_.gradients) {
+    step.reducer_.begin(gradients_.buffer());
+    gradients_.set_leaf_done([&reducer = step.reducer_](size_t leaf) { reducer.leaf_done(leaf); });
+  }
+  ~Overlap() { gradients_.set_leaf_done({}); }
+  Overlap(const Overlap&) = delete;
+  Overlap& operator=(const Overlap&) = delete;
+
+ private:
+  optim::FlatGradients& gradients_;
+};
+
+TrainStep::TrainStep(const Parts& parts)
+    : parts_(parts), reducer_(parts.group, sizes_of(parts.gradients)) {
+  if (parts_.recorder != nullptr) graphed_.emplace(*parts_.recorder);
+}
 
 std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) const {
   const at::Device device = parts_.transformer.device();
   std::vector<at::Tensor> targets;
   TrainMicroBatch regularised;
   for (const TrainSample& sample : batch) {
-    targets.push_back(sample.target_CHW.to(device));
+    targets.push_back(nn::upload(sample.target_CHW, device));
     if (sample.regularisation) regularised.push_back(sample);
   }
   if (regularised.empty()) return targets;
@@ -143,44 +145,74 @@ std::vector<at::Tensor> TrainStep::targets_of(const TrainMicroBatch& batch) cons
   return targets;
 }
 
-at::Tensor TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
-  const auto targets = targets_of(batch);
-  const auto inputs = inputs_of(batch, parts_.transformer.device());
-  // Until backward is done: it may compute a block once more.
-  std::optional<Drawing> drawing;
-  if (parts_.adapters != nullptr && parts_.adapters->draws()) {
-    drawing.emplace(*parts_.adapters, rows_of(batch, parts_.transformer.config(), inputs));
+PassInputs TrainStep::prepared(const TrainMicroBatch& batch, double global_batch) const {
+  const at::Device device = parts_.transformer.device();
+  PassInputs inputs{inputs_of(batch, device), {}, targets_of(batch), {}, global_batch};
+  inputs.features = parts_.transformer.upload(inputs.batch);
+  for (const TrainSample& sample : batch) {
+    const at::Tensor& weights = sample.weights_HW;
+    inputs.weights_HW.push_back(weights.defined() ? nn::upload(weights, device) : weights);
   }
+  return inputs;
+}
+
+at::Tensor TrainStep::pass(const PassInputs& inputs) const {
   const std::vector<at::Tensor> predictions = [&] {
     const util::Span span("forward");
-    return parts_.transformer.forward(inputs);
+    return parts_.transformer.forward(inputs.batch, inputs.features);
   }();
-  const at::Tensor stacked = losses_of(batch, predictions, targets);
+  const at::Tensor losses = losses_of(inputs, predictions);
   const util::Span span("backward");
-  torch::autograd::backward({stacked.sum() / global_batch}, {});
-  return stacked.detach();
+  torch::autograd::backward({losses.sum() / inputs.global_batch}, {});
+  return losses.detach();
+}
+
+at::Tensor TrainStep::accumulate(const TrainMicroBatch& batch, double global_batch) {
+  const PassInputs inputs = prepared(batch, global_batch);
+  if (parts_.adapters != nullptr && parts_.adapters->draws()) {
+    // Until backward is done: it may compute a block once more.
+    const Drawing drawing(*parts_.adapters,
+                          rows_of(batch, parts_.transformer.config(), inputs.batch));
+    return pass(inputs);
+  }
+  if (!graphed_) return pass(inputs);
+  return graphed_->run(inputs, [this](const PassInputs& given) { return pass(given); });
+}
+
+void TrainStep::update(double learning_rate, int64_t step) {
+  const auto averages = parts_.ema != nullptr ? parts_.ema->due(step) : std::nullopt;
+  if (averages) {
+    parts_.optimizer.step_and_average(learning_rate, *averages);
+  } else {
+    parts_.optimizer.step(learning_rate);
+  }
 }
 
 StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, double learning_rate,
-                          std::optional<int64_t> global_batch) {
+                          const Place& place) {
   StepResult result;
   util::Stopwatch watch;
   int64_t local_samples = 0;
   for (const TrainMicroBatch& batch : micro_batches) local_samples += std::ssize(batch);
-  const int64_t num_samples = global_batch.value_or(local_samples * parts_.group.size());
+  const int64_t num_samples = place.global_batch.value_or(local_samples * parts_.group.size());
 
   parts_.gradients.zero();
   std::vector<at::Tensor> losses;
   losses.reserve(micro_batches.size());
-  for (const TrainMicroBatch& batch : micro_batches) {
-    losses.push_back(accumulate(batch, static_cast<double>(num_samples)));
+  // What is recorded must not start sums.
+  const bool overlaps = !micro_batches.empty() && !graphed_;
+  if (!overlaps) reducer_.begin(parts_.gradients.buffer());
+  for (size_t i = 0; i < micro_batches.size(); ++i) {
+    std::optional<Overlap> overlap;
+    if (overlaps && i + 1 == micro_batches.size()) overlap.emplace(*this);
+    losses.push_back(accumulate(micro_batches[i], static_cast<double>(num_samples)));
   }
   const std::vector<double> local = facts_of(micro_batches, losses);
   result.compute_s = watch.lap_s();
 
   const std::vector<double> all = [&] {
     const util::Span span("communication");
-    reducer_.reduce(parts_.gradients.buffer());
+    reducer_.finish();
     return gather(parts_.group, local);
   }();
   put_in_order(all, num_samples, &result);
@@ -192,7 +224,7 @@ StepResult TrainStep::run(const std::vector<TrainMicroBatch>& micro_batches, dou
   // Both numbers are the same on every rank, so every rank decides alike.
   result.gradient = optim::clip_gradients(parts_.gradients.buffer(), parts_.clip);
   result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient);
-  if (result.finite) parts_.optimizer.step(learning_rate);
+  if (result.finite) update(learning_rate, place.step);
   result.update_s = watch.lap_s();
   return result;
 }

@@ -89,8 +89,9 @@ int Trainer::run() {
                     start_step_, total));
     return finish();
   }
-  BatchStream batches({parts_.loader, parts_.sample_cost}, parts_.state.seed, parts_.plan.batch,
-                      parts_.group.rank(), parts_.state.cursor,
+  const bool pin = parts_.weights.gradients().buffer().is_cuda();
+  BatchStream batches({parts_.loader, parts_.sample_cost, pin}, parts_.state.seed,
+                      parts_.plan.batch, parts_.group.rank(), parts_.state.cursor,
                       static_cast<size_t>(parts_.config.data.dataloader_prefetch_qlen));
   bar_ =
       std::make_unique<util::Progress>("train", total, "step", parts_.group.is_root(), start_step_);
@@ -115,14 +116,13 @@ void Trainer::one_step(BatchStream& batches) {
   const LoadedBatch batch = next_batch(batches);
   const double wait_s = watch.elapsed_s();
   parts_.job.set_step(parts_.state.step + 1);
-  const StepResult result = parts_.step.run(
-      batch.micro_batches, parts_.schedule.at(parts_.state.step), std::ssize(batch.samples));
+  const StepResult result =
+      parts_.step.run(batch.micro_batches, parts_.schedule.at(parts_.state.step),
+                      {std::ssize(batch.samples), parts_.state.step + 1});
   ++parts_.state.step;
   parts_.state.cursor = batch.cursor;
   if (result.finite) {
     nonfinite_in_a_row_ = 0;
-    const util::Span span("EMA");
-    if (parts_.ema != nullptr) parts_.ema->update(parts_.state.step);
   } else {
     report_nonfinite(result, batch);
   }

@@ -38,6 +38,29 @@ TEST(Forecast, ABudgetRecomputesBlocksAndChangesNoLoss) {
   }
 }
 
+// The same samples in fewer, larger micro-batches: the same losses, at one rank and at two.
+TEST(MicroBatchTokens, ChangeHowSamplesArePutTogetherAndNothingElse) {
+  Workspace workspace;
+  workspace.config["train_batch_size"] = 1;
+  workspace.config["gradient_accumulation_steps"] = 4;
+  ASSERT_EQ(workspace.build_cache().exit_code, 0);
+  ASSERT_EQ(workspace.train("one_by_one", 1, {"--max_train_steps=3"}).exit_code, 0);
+  const Outcome together =
+      workspace.train("together", 1, {"--max_train_steps=3", "--micro_batch_tokens=100000"});
+  ASSERT_EQ(together.exit_code, 0) << together.output;
+  EXPECT_THAT(together.output, HasSubstr("micro-batches of up to 100000 tokens"));
+  const Outcome alone =  // no sample is as short as that
+      workspace.train("alone", 1, {"--max_train_steps=3", "--micro_batch_tokens=1"});
+  ASSERT_EQ(alone.exit_code, 0) << alone.output;
+  const auto expected = workspace.metrics("one_by_one");
+  for (const char* run : {"together", "alone"}) {
+    for (const auto& [step, values] : workspace.metrics(run)) {
+      const auto loss = expected.at(step).at("train_loss").get<double>();
+      EXPECT_NEAR(values.at("train_loss").get<double>(), loss, kEqualLosses * loss) << run;
+    }
+  }
+}
+
 TEST(Forecast, ABudgetThatIsTooSmallIsRefusedBeforeTheFirstStep) {
   Workspace workspace;
   ASSERT_EQ(workspace.build_cache().exit_code, 0);

@@ -82,7 +82,7 @@ TEST(Train, AProfileSaysWhereTheTimeOfAStepGoes) {
   for (const char* part : {"norm", "qkv", "RoPE", "attention", "adapter", "MLP", "SwiGLU"}) {
     EXPECT_GT(parts.at(part).at("backward_s"), 0.0) << part;
   }
-  for (const char* part : {"loss", "optimizer", "communication", "data wait", "EMA"}) {
+  for (const char* part : {"loss", "optimizer", "communication", "data wait"}) {
     EXPECT_GT(parts.at(part).at("once_s"), 0.0) << part;
   }
   EXPECT_GT(parts.at("MLP").at("flop").get<double>(), 0.0);

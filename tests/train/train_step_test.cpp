@@ -120,6 +120,32 @@ TEST_F(Step, WaitsForTheDeviceOnlyAtItsEnd) {
   EXPECT_EQ(reads_of({{sample_}, {sample_, sample_}, {sample_}}), 3);
 }
 
+// Other samples of the same sizes, between samples of others: the same bits as without.
+TEST_F(Step, RecordedPassesAreReplayedWithWhatIsNew) {
+  const auto sample_at = [&](int i) {
+    TrainSample sample = sample_;
+    sample.input.latent_CHW = (at::arange(4 * 8 * 8, at::kFloat).view({4, 8, 8}) + i).sin();
+    sample.target_CHW = sample.input.latent_CHW.cos();
+    sample.input.timestep = 0.1 + 0.07 * i;
+    sample.input.input_ids = {1, 5 + i, 9, 11};
+    if (i % 3 == 2) sample.input.input_ids.push_back(7);
+    if (i % 2 == 1) sample.weights_HW = at::full({8, 8}, 0.5 + i);
+    return sample;
+  };
+  const auto recorder = comm::make_recorder(at::kCPU);
+  TrainStep plain({*transformer_, &adapters_, *gradients_, *optimizer_, group_, {}});
+  TrainStep recorded(
+      {*transformer_, &adapters_, *gradients_, *optimizer_, group_, {}, nullptr, recorder.get()});
+  for (int i = 0; i < 24; ++i) {
+    const std::vector<TrainMicroBatch> batches = {{sample_at(i)}, {sample_at(i), sample_at(i + 1)}};
+    const StepResult expected = plain.run(batches, 0.0);  // nothing moves
+    const at::Tensor gradient = gradients_->buffer().clone();
+    const StepResult found = recorded.run(batches, 0.0);
+    EXPECT_EQ(found.sample_losses, expected.sample_losses) << i;
+    EXPECT_TENSOR_EQ(gradients_->buffer(), gradient);
+  }
+}
+
 TEST_F(Step, AGradientThatIsNotFiniteMovesNothing) {
   run();  // so that there is a moment to spoil
   const auto before = values();
