@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # One rank and two, on one host and over links of 10 and 1 Gb/s, beside what is predicted; one page in results/.
 #
-#   benchmarks/scaling.sh [--build DIR] [--steps 40] [--repeats 3] [--batch 8] [--hardware NAME]
+#   benchmarks/scaling.sh [--build DIR] [--steps 40] [--repeats 3] [--batch 8] [--hardware NAME] [--type lora|full]
 #
 # The quick start's run, one thread and the same number of pictures a rank. The links are veth pairs between two
 # network namespaces, shaped by tbf (needs root, ip and tc; else those rows are missing and the page says so): mpirun
 # sees two hosts. Predicted: the time of one rank, and (R-1)/R · 2 S/B for the sum of S bytes of gradients over R ranks
-# at B bytes/s. The runs alternate.
+# at B bytes/s; of a whole model also 2 bytes a parameter over the link, for the owners' new weights. The runs alternate.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/..
-build=$root/build steps=40 repeats=3 batch=8
+build=$root/build steps=40 repeats=3 batch=8 type=lora
 # shellcheck source=benchmarks/hardware.sh
 . "$here/hardware.sh"
 while [ $# -gt 0 ]; do
   case $1 in
-    --build | --steps | --repeats | --batch | --hardware) printf -v "${1#--}" %s "$2"; shift 2 ;;
+    --build | --steps | --repeats | --batch | --hardware | --type) printf -v "${1#--}" %s "$2"; shift 2 ;;
     *) sed -n '2,/^set/p' "$0" | grep '^#' >&2; exit 2 ;;
   esac
 done
@@ -31,6 +31,7 @@ cleanup() {
 trap cleanup EXIT
 cd "$root"
 sed "s#cache/quickstart#$work/cache#" config/quickstart/multidatabackend.json >"$work/data.json"
+[ "$type" = lora ] || sed -i 's/"is_regularisation_data": *true/"is_regularisation_data": false/' "$work/data.json"
 common=(--config config/quickstart/config.json --data_backend_config "$work/data.json")
 launch/cache.sh -n 1 "${common[@]}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 
@@ -60,7 +61,7 @@ run() {
   shift 2
   rm -rf "$work/out"
   "$@" launch/train.sh -n "$ranks" "${common[@]}" --output_dir "$work/out" --max_train_steps "$steps" \
-    --train_batch_size "$batch" --checkpointing_steps 1000000 --final_checkpoint false --validation_disable true \
+    --model_type "$type" --train_batch_size "$batch" --checkpointing_steps 1000000 --final_checkpoint false --validation_disable true \
     --validation_steps 0 --eval_loss_disable true --report_to none >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
   sed -n 's/.*trained parameters \([0-9]*\) of.*/\1/p' "$work/log" >"$work/parameters"
   sed -n 's/.*"perf\/compute_seconds": *\([^,}]*\).*"perf\/reduce_seconds": *\([^,}]*\).*"perf\/step_seconds": *\([^,}]*\).*/\1 \2 \3/p' \
@@ -90,12 +91,14 @@ done
 
 parameters=$(cat "$work/parameters")
 one=$(median "$work/one.steps" 3)
-page=$here/results/scaling_${hardware}_$(date +%Y%m).md
+page=$here/results/scaling_$([ "$type" = lora ] || echo "${type}_")${hardware}_$(date +%Y%m).md
 {
   echo "# Scaling"
   echo
   echo "Made by \`benchmarks/scaling.sh\`: the quick start's run, $batch pictures and one thread a rank, medians of $((repeats * (steps - 5))) steps;"
-  echo "$parameters trained parameters, so that $(awk -v n="$parameters" 'BEGIN {printf "%.1f", 4e-6 * n}') MB of gradients are summed. Efficiency: of as many single ranks."
+  [ "$type" = lora ] || echo "The whole model is trained."
+  echo "$parameters trained parameters, so that $(awk -v n="$parameters" 'BEGIN {printf "%.1f", 4e-6 * n}') MB of gradients are summed. The time of the sum is what"
+  echo "the step waits for it behind the backward pass, beside which it begins; predicted is all of it. Efficiency: of as many single ranks."
   [ ${#links[@]} -gt 0 ] || echo "No shaped links on this machine."
   echo
   echo "| ranks | link | step s | predicted s | off | computing s | sum of gradients s | predicted s | efficiency |"
@@ -108,11 +111,11 @@ page=$here/results/scaling_${hardware}_$(date +%Y%m).md
       *-10gbit) rate=1.25e9 ;;
       *-1gbit) rate=1.25e8 ;;
     esac
-    awk -v ranks="$ranks" -v link="$link" -v one="$one" -v bytes=$((4 * parameters)) -v rate="$rate" \
+    awk -v ranks="$ranks" -v link="$link" -v one="$one" -v type="$type" -v bytes=$((4 * parameters)) -v rate="$rate" \
       -v compute="$(median "$work/$name.steps" 1)" -v reduce="$(median "$work/$name.steps" 2)" \
       -v step="$(median "$work/$name.steps" 3)" 'BEGIN {
         sum = rate > 0 ? 2 * (ranks - 1) / ranks * bytes / rate : 0
-        predicted = one + sum
+        predicted = one + sum + (rate > 0 && type == "full" ? bytes / 2 / rate : 0)
         printf "| %d | %s | %.4f | %.4f | %+.1f %% | %.4f | %.4f | %.4f | %.3f |\n", ranks, link, step, predicted,
           100 * (step / predicted - 1), compute, reduce, sum, one / step
       }'
