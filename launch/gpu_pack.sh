@@ -5,6 +5,9 @@
 #   launch/gpu_pack.sh [DIR]      DIR: gpu_pack, which git ignores; then on the other machine:
 #   launch/gpu_check.sh run DIR
 #
+# The Python peer goes along as sources, where OMNIGEN_PEER_PYTHON is a Python with benchmarks/peer/requirements.txt and
+# .venv has torch alone: those files of diffusers and LyCORIS that a step imports (benchmarks/peer/stand_ins.py).
+#
 # libvips and libcurl (HDF5's, for files on a web server) stay behind with the 70 MB that they draw in: the check reads no
 # pictures and no network. Libraries of the same names take their places and say so should anything call them.
 set -euo pipefail
@@ -98,11 +101,27 @@ EOF
   gcc -shared -nostdlib -Wl,-soname,"$library" -o "$work/lib/$library" "$work/stub.s"
 done
 
+# Packages of Python sources alone; what is compiled stays behind.
+mkdir -p "$work/peer" "$work/site"
+peer=${OMNIGEN_PEER_PYTHON:-}
+if [ -n "$peer" ]; then
+  for package in diffusers lycoris einops toml tqdm packaging; do
+    folder=$("$peer" -c "import importlib.util as u; print(u.find_spec('$package').submodule_search_locations[0])") ||
+      { echo "$peer has no $package: see benchmarks/peer/requirements.txt" >&2; exit 2; }
+    ln -s "$folder" "$work/site/$package"
+  done
+  echo "== the peer: $(PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1 .venv/bin/python benchmarks/peer/pack_sources.py \
+    "$work/site" "$work/peer" 2>"$work/log" | tail -n 1)"
+  [ -d "$work/peer/diffusers" ] || { cat "$work/log" >&2; exit 1; }
+else
+  echo "== the peer stays behind: OMNIGEN_PEER_PYTHON is not set" >&2
+fi
+
 mkdir -p "$pack"
-(cd "$work" && tar -cf - bin lib openmpi) | xz -9 -T0 >"$pack/pack.tar.xz"
+(cd "$work" && tar -cf - bin lib openmpi peer) | xz -9 -T0 >"$pack/pack.tar.xz"
 "$build/omnigen-dist" version >"$pack/version.txt" 2>&1
 echo "== in the pack"
-(cd "$work" && find bin lib openmpi -type f -printf '%s %p\n' | sort -rn | awk 'NR <= 30 {printf "%9.2f MiB  %s\n", $1 / 1048576, $2} NR > 30 {rest += $1; ++n}
+(cd "$work" && find bin lib openmpi peer -type f -printf '%s %p\n' | sort -rn | awk 'NR <= 30 {printf "%9.2f MiB  %s\n", $1 / 1048576, $2} NR > 30 {rest += $1; ++n}
   END {if (n) printf "%9.2f MiB  in %d more\n", rest / 1048576, n}')
 pack_bytes=$(du -sb "$pack" | cut -f1)
 tree_bytes=$(git ls-files -z | xargs -0 du -cb | tail -n 1 | cut -f1)

@@ -56,6 +56,24 @@ figures() {
   fi
 }
 
+# peer NAME OPTIONS...: the Python peer's step, whose figures go into the table.
+peer() {
+  local name=$1
+  shift
+  [ -d "$work/peer/diffusers" ] || { results+=("$name|not in the pack"); return; }
+  echo "== $name"
+  if PYTHONPATH=$work/peer PYTHONDONTWRITEBYTECODE=1 "$python" benchmarks/peer/peer_step.py --bare "$@" >"$work/log" 2>"$work/err"; then
+    tail -n 1 "$work/log"
+    results+=("$name|$(tail -n 1 "$work/log" | "$python" -c 'import json, sys
+r = json.load(sys.stdin)
+memory = r.get("peak_gpu_mib", r.get("peak_rss_mib"))
+print("{} images/s, {:.2f} TFLOP/s, peak {:.0f} MiB".format(r["images_per_s"], r["gflops"] / 1e3, memory))')")
+  else
+    cat "$work/err"
+    results+=("$name|failed") failed=1
+  fi
+}
+
 echo "== versions"
 echo "torch $torch_version at $torch_dir; packed: $(head -n 1 "$pack/version.txt")"
 step "omnigen-dist starts" "$work/bin/omnigen-dist" version
@@ -75,8 +93,13 @@ if [ "$gpus" -gt 0 ]; then
   [ "$quick" = 1 ] && config=(--config benchmarks/peer/bench_configs/small.json)
   for px in 512 1024; do
     figures "step, $px px, bf16" "${bench[@]}" "${config[@]}" --px "$px"
+    figures "step, $px px, bf16, CUDA graphs" "${bench[@]}" "${config[@]}" --px "$px" --graphs
     figures "step, $px px, bf16, attention and MLP" "${bench[@]}" "${config[@]}" --px "$px" --adapt attention+mlp
+    peer "peer, $px px, bf16, bypass" --device cuda --dtype bf16 --rounds 3 "${config[@]}" --px "$px" --lokr bypass
   done
+  peer "peer, 512 px, bf16, its users' setting" --device cuda --dtype bf16 --rounds 3 "${config[@]}" --px 512 --gc
+else
+  peer "the peer starts (tiny, CPU)" --config tiny --px 64 --rounds 1
 fi
 
 echo

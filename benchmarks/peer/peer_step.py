@@ -7,6 +7,10 @@ backward, clip by value, AdamW on the adapter only. Workload and FLOP count: ben
 Prints one JSON object. Times in seconds per round (four samples), rates per second, memory in MiB, work in GFLOP/s.
 
   peer_step.py --config small --px 256 --batch 1 --dtype bf16 --threads 2
+  peer_step.py --config small --px 512 --dtype bf16 --device cuda      on the first GPU; memory is the GPU's then
+
+With --bare it runs where there is the torch wheel and nothing else, from the peer's Python sources (launch/gpu_pack.sh):
+token ids are the same every time instead of being made from captions.
 """
 import argparse
 import contextlib
@@ -22,13 +26,14 @@ from torch.utils.data import DataLoader, Dataset
 import bench_common as bench
 
 
-def build_model(config, dtype, checkpointing):
-    """Frozen base model with random weights of realistic scale."""
+def build_model(config, dtype, checkpointing, device=torch.device("cpu")):
+    """Frozen base model with random weights of realistic scale, made where it stays."""
     from diffusers import OmniGenTransformer2DModel
     from diffusers.utils import logging as diffusers_logging
     diffusers_logging.set_verbosity_error()
     torch.manual_seed(0)
-    model = OmniGenTransformer2DModel(**config).to(dtype).requires_grad_(False).train()
+    with device:
+        model = OmniGenTransformer2DModel(**config).to(dtype).requires_grad_(False).train()
     if checkpointing:
         model.enable_gradient_checkpointing()
     return model
@@ -70,6 +75,23 @@ class PtCache(Dataset):
         return torch.load(self.files[i % len(self.files)]), self.captions[i % len(self.captions)]
 
 
+class FixedTokens:
+    """In the place of the peer's processor: a caption is its number of tokens."""
+
+    def process_multi_modal_prompt(self, text, input_images=None):
+        return {"input_ids": [1 + i % 1000 for i in range(len(text.split()))], "pixel_values": None, "image_sizes": None}
+
+
+def tokens_of(tokenizer, bare):
+    """The peer's processor of prompts."""
+    if bare:
+        return FixedTokens()
+    from diffusers.pipelines.omnigen.processor_omnigen import OmniGenMultiModalProcessor
+    from transformers import AutoTokenizer
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    return OmniGenMultiModalProcessor(AutoTokenizer.from_pretrained(str(tokenizer)), max_image_size=1024)
+
+
 def captions_of(processor, lengths):
     """Captions whose templated token counts are exactly `lengths`."""
     count = lambda text: len(processor.process_multi_modal_prompt(text, input_images=None)["input_ids"])
@@ -80,17 +102,15 @@ def captions_of(processor, lengths):
 class Peer:
     """Model, adapter, optimizer and loader; step() runs one optimizer step and returns its parts in seconds."""
 
-    def __init__(self, config, px, batch, dtype, adapt="attention", bypass=False, checkpointing=False, tokenizer=None):
-        from diffusers.pipelines.omnigen.processor_omnigen import OmniGenCollator, OmniGenMultiModalProcessor
-        from transformers import AutoTokenizer
-        logging.getLogger("transformers").setLevel(logging.ERROR)
-        self.dtype = bench.DTYPES[dtype]
-        self.model = build_model(config, self.dtype, checkpointing)
-        self.network = attach_lokr(self.model, self.dtype, adapt, bypass)
+    def __init__(self, config, px, batch, dtype, adapt="attention", bypass=False, checkpointing=False, tokenizer=None,
+                 device="cpu", bare=False):
+        from diffusers.pipelines.omnigen.processor_omnigen import OmniGenCollator
+        self.dtype, self.device = bench.DTYPES[dtype], torch.device(device)
+        self.model = build_model(config, self.dtype, checkpointing, self.device)
+        self.network = attach_lokr(self.model, self.dtype, adapt, bypass).to(self.device)
         self.params = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.params, lr=4e-5)
-        folder = tokenizer or bench.TOKENIZER
-        self.processor = OmniGenMultiModalProcessor(AutoTokenizer.from_pretrained(str(folder)), max_image_size=1024)
+        self.processor = tokens_of(tokenizer or bench.TOKENIZER, bare)
         self.collator = OmniGenCollator(hidden_size=config["hidden_size"])
         self.folder = tempfile.TemporaryDirectory()
         cache = PtCache(self.folder.name, px, captions_of(self.processor, bench.LENGTHS))
@@ -107,10 +127,11 @@ class Peer:
         w = t.view(-1, 1, 1, 1)
         inputs = dict(hidden_states=w * latents + (1 - w) * noise, timestep=t, input_ids=ids, attention_mask=mask,
                       position_ids=positions, input_img_latents=[], input_image_sizes={}, return_dict=False)
-        return inputs, latents - noise
+        inputs = {k: v.to(self.device) if torch.is_tensor(v) else v for k, v in inputs.items()}
+        return inputs, (latents - noise).to(self.device)
 
     def forward(self, inputs, target):
-        cast = torch.autocast("cpu", torch.bfloat16) if self.dtype == torch.bfloat16 else contextlib.nullcontext()
+        cast = torch.autocast(self.device.type, torch.bfloat16) if self.dtype == torch.bfloat16 else contextlib.nullcontext()
         if self.dtype == torch.bfloat16:
             inputs = {**inputs, "hidden_states": inputs["hidden_states"].to(self.dtype)}
         with cast:
@@ -119,7 +140,12 @@ class Peer:
 
     def step(self):
         marks = [time.perf_counter()]
-        mark = lambda: marks.append(time.perf_counter())
+
+        def mark():
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
+            marks.append(time.perf_counter())
+
         inputs, target = self.load(); mark()
         loss = self.forward(inputs, target); mark()
         loss.backward(); mark()
@@ -159,6 +185,13 @@ def profile_round(step, steps, config):
     return {kind: round(value / total, 3) for kind, value in kinds.items()}
 
 
+def memory(device):
+    """What was taken at most, MiB: of the GPU's memory, or of the host's."""
+    if device == "cuda":
+        return {"peak_gpu_mib": round(torch.cuda.max_memory_allocated() / 2**20, 1)}
+    return {"peak_rss_mib": bench.peak_rss_mib()}
+
+
 def report(args, config, rounds, parts, params, others):
     """The figures of one run, from the seconds of each round and of its four parts."""
     work = bench.useful_flop(config, args.px, args.adapt)
@@ -173,7 +206,7 @@ def report(args, config, rounds, parts, params, others):
             "images_per_s": round(samples / seconds["median"], 4),
             "useful_gflop_per_round": round(work["total"] / 1e9, 2),
             "gflops": round(work["total"] / 1e9 / seconds["median"], 2),
-            "gflops_best": round(work["total"] / 1e9 / seconds["min"], 2), "peak_rss_mib": bench.peak_rss_mib(),
+            "gflops_best": round(work["total"] / 1e9 / seconds["min"], 2), **memory(args.device),
             "share": dict(zip(("data", "forward", "backward", "optimizer"),
                               (round(sum(p) / total, 3) for p in zip(*parts))))}
 
@@ -192,11 +225,19 @@ def main():
     parser.add_argument("--warmup", type=int, default=2, help="steps not counted")
     parser.add_argument("--rounds", type=int, default=3, help="rounds counted; a round is four samples")
     parser.add_argument("--tokenizer", help="folder with tokenizer.json")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--bare", action="store_true", help="only torch is installed, see above")
     parser.add_argument("--profile", action="store_true", help="add shares by kind of work, from one more round")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if args.bare:
+        import stand_ins
+        stand_ins.install()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: no GPU is visible")
     config = bench.load_config(args.config, args.layers)
-    peer = Peer(config, args.px, args.batch, args.dtype, args.adapt, args.lokr == "bypass", args.gc, args.tokenizer)
+    peer = Peer(config, args.px, args.batch, args.dtype, args.adapt, args.lokr == "bypass", args.gc, args.tokenizer,
+                args.device, args.bare)
     bench.reset_peak()
     for _ in range(args.warmup):
         peer.step()
