@@ -72,18 +72,18 @@ struct Mixer {
   }
 };
 
-int64_t tokens_of_block(const KronSizes& s) {
-  const int64_t rows = std::min(kBlockRows, kBlockSums / std::max({s.b, s.d, s.p}));
+int64_t tokens_of_block(const KronSizes& s, int64_t widest_sums) {
+  const int64_t rows = std::min(kBlockRows, kBlockSums / widest_sums);
   return std::max<int64_t>(1, rows / std::max(s.a, s.c));
 }
 
 // What one thread works with.
 template <class T>
 struct Workspace {
-  explicit Workspace(const KronSizes& s)
-      : rows(std::min(s.tokens, tokens_of_block(s)) * std::max(s.a, s.c)),
+  Workspace(const KronSizes& s, int64_t width)
+      : rows(std::min(s.tokens, tokens_of_block(s, width)) * std::max(s.a, s.c)),
         token(gemm::packed_words<T>(std::max(std::max(s.a, s.c), s.p), std::max(s.c, s.p))),
-        sums(rows * gemm::padded_columns(std::max({s.b, s.d, s.p}))),
+        sums(rows * gemm::padded_columns(width)),
         mixed(rows * s.p),
         grad_mixed(rows * s.p),
         left(gemm::packed_words<T>(rows, std::max(s.b, s.p))),
@@ -182,9 +182,10 @@ class Forward {
   }
 
   void run() const {
-    const int64_t block = tokens_of_block(s_);
+    const int64_t width = std::max(s_.b, s_.p);
+    const int64_t block = tokens_of_block(s_, width);
     nn::parallel_for((s_.tokens + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
-      const Workspace<T> w(s_);
+      const Workspace<T> w(s_, width);
       for (int64_t token = begin * block; token < std::min(end * block, s_.tokens);
            token += block) {
         run(token, std::min(block, s_.tokens - token), w);
@@ -217,7 +218,6 @@ class Forward {
   T* projected_ = nullptr;
 };
 
-// Where the gradient of x goes.
 template <class T>
 struct GradXTarget {
   T* data = nullptr;  // null: nowhere
@@ -251,9 +251,10 @@ class Backward {
 
   void run() const {
     const int64_t part_tokens = (s_.tokens + parts_ - 1) / parts_;
-    const int64_t block = tokens_of_block(s_);
+    const int64_t width = std::max(s_.d, s_.p);
+    const int64_t block = tokens_of_block(s_, width);
     nn::parallel_for(parts_, 1, [&](int64_t begin, int64_t end) {
-      const Workspace<T> w(s_);
+      const Workspace<T> w(s_, width);
       for (int64_t part = begin; part < end; ++part) {
         const int64_t last = std::min(s_.tokens, (part + 1) * part_tokens);
         for (int64_t token = part * part_tokens; token < last; token += block) {

@@ -84,10 +84,20 @@ Left<T> pack_left_transposed(Rows<const T> b, int64_t k, int64_t n, uint32_t* wo
 
 enum class Into { kReplace, kAdd };
 
+// Memory that will be packed next: fetched into the second-level cache while a product is computed,
+// which leaves the way to memory idle. Rows `stride` bytes apart.
+struct Ahead {
+  const char* data = nullptr;
+  int64_t rows = 0;
+  int64_t bytes = 0;  // of a row
+  int64_t stride = 0;
+};
+
 // c = a · b or c += a · b. c [m, padded_columns(b.packed_n)]: columns up to the end of the panel of
 // b's last one are written.
 template <class T>
-void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into into);
+void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into into,
+              const Ahead& ahead = {});
 
 // out = c or out += c, rounded once. Shapes: [m, n].
 template <class T>

@@ -30,7 +30,8 @@ Left<T> pack_left_transposed(Rows<const T> /*b*/, int64_t /*k*/, int64_t /*n*/, 
   refuse();
 }
 template <class T>
-void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float>, Into) {
+void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float>, Into,
+              const Ahead& /*ahead*/) {
   refuse();
 }
 template <class T>
@@ -45,8 +46,9 @@ template Right pack_transposed(Rows<const at::BFloat16>, int64_t, int64_t, uint3
 template Left<float> pack_left_transposed(Rows<const float>, int64_t, int64_t, uint32_t*);
 template Left<at::BFloat16> pack_left_transposed(Rows<const at::BFloat16>, int64_t, int64_t,
                                                  uint32_t*);
-template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into);
-template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into);
+template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into, const Ahead&);
+template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into,
+                       const Ahead&);
 template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
 template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 

@@ -30,11 +30,6 @@ struct Product {
   bool b_is_transposed;
 };
 
-struct Scratch {
-  gemm::Buffer<uint32_t> words{kBlockWords * gemm::kMaxPanelColumns};
-  gemm::Buffer<float> sums{kTaskRows * gemm::kMaxPanelColumns};
-};
-
 // Rows of a task: equal heights of whole tiles.
 int64_t task_rows(int64_t rows) {
   const int64_t tasks = (rows + kTaskRows - 1) / kTaskRows;
@@ -45,6 +40,46 @@ int64_t task_columns(int64_t n) {
   const int64_t tasks = (n + gemm::kMaxPanelColumns - 1) / gemm::kMaxPanelColumns;
   return gemm::padded_columns((n + tasks - 1) / tasks);
 }
+
+// What of b a task packs at a time: columns from `column` on, k from `k` on.
+struct Part {
+  int64_t column = 0;
+  int64_t columns = 0;
+  int64_t k = 0;
+  int64_t count = 0;
+};
+
+template <class T>
+Part part_at(const Product<T>& p, int64_t column, int64_t k) {
+  constexpr int64_t kBlock = kBlockWords * gemm::kInWord<T>;
+  return {column, std::min(task_columns(p.n), p.n - column), k, std::min(kBlock, p.k - k)};
+}
+// The next one of a task, or the first of the task behind it; empty behind the last.
+template <class T>
+Part part_after(const Product<T>& p, const Part& part) {
+  if (part.k + part.count < p.k) return part_at(p, part.column, part.k + part.count);
+  const int64_t column = part.column + part.columns;
+  return column < p.n ? part_at(p, column, 0) : Part{};
+}
+
+template <class T>
+gemm::Rows<const T> rows_of(const Product<T>& p, const Part& part) {
+  const auto& [b, stride] = p.b;
+  return {p.b_is_transposed ? b + part.column * stride + part.k : b + part.k * stride + part.column,
+          stride};
+}
+template <class T>
+gemm::Ahead ahead_of(const Product<T>& p, const Part& part) {
+  constexpr auto kSize = static_cast<int64_t>(sizeof(T));
+  const gemm::Rows<const T> rows = rows_of(p, part);
+  return {reinterpret_cast<const char*>(rows.data), p.b_is_transposed ? part.columns : part.count,
+          (p.b_is_transposed ? part.count : part.columns) * kSize, rows.stride * kSize};
+}
+
+struct Scratch {
+  gemm::Buffer<uint32_t> words{kBlockWords * gemm::kMaxPanelColumns};
+  gemm::Buffer<float> sums{kTaskRows * gemm::kMaxPanelColumns};
+};
 
 // Calls `work(row, column, scratch)` for every task of a result [rows, columns].
 template <class Work>
@@ -64,22 +99,20 @@ void for_each_block(int64_t rows, int64_t columns, const Work& work) {
 template <class T>
 void multiply_block(const Product<T>& p, int64_t row, int64_t column, const Scratch& scratch) {
   const int64_t rows = std::min(task_rows(p.m), p.m - row);
-  const int64_t columns = std::min(task_columns(p.n), p.n - column);
+  Part part = part_at(p, column, 0);
+  const int64_t columns = part.columns;
   const gemm::Rows<float> sums{scratch.sums.data(), gemm::padded_columns(columns)};
-  const auto& [b, stride] = p.b;
-  constexpr int64_t kBlock = kBlockWords * gemm::kInWord<T>;
-  for (int64_t k = 0; k < p.k; k += kBlock) {
-    const int64_t count = std::min(kBlock, p.k - k);
+  do {
+    const gemm::Rows<const T> b = rows_of(p, part);
     const gemm::Right right =
-        p.b_is_transposed
-            ? gemm::pack_transposed(gemm::Rows<const T>{b + column * stride + k, stride}, count,
-                                    columns, scratch.words.data())
-            : gemm::pack(gemm::Rows<const T>{b + k * stride + column, stride}, count, columns,
-                         scratch.words.data());
-    const T* a = p.a.data + row * p.a.row + gemm::words_of<T>(k) * p.a.word;
+        p.b_is_transposed ? gemm::pack_transposed(b, part.count, columns, scratch.words.data())
+                          : gemm::pack(b, part.count, columns, scratch.words.data());
+    const T* a = p.a.data + row * p.a.row + gemm::words_of<T>(part.k) * p.a.word;
+    const Part next = part_after(p, part);
     gemm::multiply(gemm::Left<T>{a, p.a.row, p.a.word}, rows, right, sums,
-                   k > 0 ? gemm::Into::kAdd : gemm::Into::kReplace);
-  }
+                   part.k > 0 ? gemm::Into::kAdd : gemm::Into::kReplace, ahead_of(p, next));
+    part = next;
+  } while (part.column == column && part.count > 0);
   gemm::store<T>({sums.data, sums.stride}, rows, columns,
                  {p.out.data + row * p.out.stride + column, p.out.stride}, gemm::Into::kReplace);
 }

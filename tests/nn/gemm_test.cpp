@@ -99,6 +99,23 @@ TYPED_TEST(GemmTest, GoesThroughAPrefixOfTheRightSide) {
   }
 }
 
+TYPED_TEST(GemmTest, FetchingAheadChangesNothing) {
+  const at::Tensor a = this->draw({31, 130});
+  const at::Tensor b = this->draw({130, 70});
+  const Buffer<uint32_t> words(packed_words<TypeParam>(130, 70));
+  const Right packed = pack(this->rows_of(b), 130, 70, words.data());
+  const at::Tensor expected = this->product(this->left_of(a), 31, packed);
+  const at::Tensor next = this->draw({300, 70});
+  const auto* data = reinterpret_cast<const char*>(next.const_data_ptr<TypeParam>());
+  const auto row = static_cast<int64_t>(70 * sizeof(TypeParam));
+  for (const Ahead& ahead : {Ahead{data, 300, row, row}, Ahead{data, 1, 3, row}, Ahead{}}) {
+    const at::Tensor c = this->sums_for(31, 70);
+    multiply(this->left_of(a), 31, packed, {c.template data_ptr<float>(), c.stride(0)},
+             Into::kReplace, ahead);
+    EXPECT_TENSOR_EQ(c.narrow(1, 0, 70), expected);
+  }
+}
+
 TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
   const at::Tensor a = this->draw({29, 130});
   const at::Tensor b = this->draw({130, 70});
