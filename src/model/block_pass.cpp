@@ -61,20 +61,21 @@ void add_rows(const at::Tensor& into_PD, const at::Tensor& rows_QD,
 }
 
 // What the backward pass reads. The inputs of linear layers that can be had from these by one
-// cheap pass (the norms' results, the MLP's activation) are formed again, and only for adapters.
+// cheap pass (the norms' results) are formed again, and only for adapters.
 struct Kept {
   nn::RmsNormPass first;        // of the block's input; `normed` is not kept
   nn::RmsNormPass second;       // of the stream behind the attention, likewise
   nn::AttentionPass attention;  // rotated q and k, v
   at::Tensor attended_QD;       // only where to_out has an adapter
   at::Tensor gate_up_QF;
+  at::Tensor opened_QF;  // the MLP's activation, only where down_proj has an adapter
   std::array<at::Tensor, kNumLayers> of_adapter;
 
   template <class Visit>
   void each(const Visit& visit) {
     for (at::Tensor* tensor : {&first.sum, &first.rstd, &second.sum, &second.rstd, &attention.q_QD,
                                &attention.k_PD, &attention.v_PD, &attention.log_sum_HQ,
-                               &attention.probabilities, &attended_QD, &gate_up_QF}) {
+                               &attention.probabilities, &attended_QD, &gate_up_QF, &opened_QF}) {
       visit(*tensor);
     }
     for (at::Tensor& tensor : of_adapter) visit(tensor);
@@ -109,13 +110,16 @@ class BlockPass {
     kept.second = nn::rms_norm_forward(stream, mixed, call_.block.post_attention_layernorm,
                                        call_.block.rms_norm_eps);
     kept.gate_up_QF = linear(kGateUp, kept.second.normed, kept);
-    return {kept.second.sum, linear(kDown, nn::swiglu_forward(kept.gate_up_QF), kept)};
+    const at::Tensor opened = nn::swiglu_forward(kept.gate_up_QF);
+    if (nn::has_adapter(*layers_[kDown])) kept.opened_QF = opened;
+    return {kept.second.sum, linear(kDown, opened, kept)};
   }
 
   // The MLP's first product, again.
   void open_mlp(Kept& kept) const {
     const at::Tensor normed = normed_again(kept.second, call_.block.post_attention_layernorm);
     kept.gate_up_QF = linear(kGateUp, normed, kept);
+    if (nn::has_adapter(*layers_[kDown])) kept.opened_QF = nn::swiglu_forward(kept.gate_up_QF);
   }
 
   // Returns the gradient of the block's input, undefined where it is not wanted.
@@ -158,11 +162,9 @@ class BlockPass {
 
   // The gradient of the stream behind the attention.
   at::Tensor through_mlp(const Kept& kept, const Stream& grad, LeafGradients& leaves) const {
-    at::Tensor opened;
-    if (nn::has_adapter(*layers_[kDown])) opened = nn::swiglu_forward(kept.gate_up_QF);
     at::Tensor grad_opened;
     leaves[kDown] =
-        layer_backward(kDown, {opened, kept.of_adapter[kDown]}, grad.pending, &grad_opened);
+        layer_backward(kDown, {kept.opened_QF, kept.of_adapter[kDown]}, grad.pending, &grad_opened);
     const at::Tensor grad_gate_up = nn::swiglu_backward(kept.gate_up_QF, grad_opened);
     at::Tensor normed;
     if (nn::has_adapter(*layers_[kGateUp])) {
@@ -234,6 +236,7 @@ class BlockFunction : public torch::autograd::Function<BlockFunction> {
       kept.first = first;
     } else if (call->recompute == Recompute::kSelective) {
       kept.gate_up_QF = at::Tensor();
+      kept.opened_QF = at::Tensor();
       kept.of_adapter[kGateUp] = at::Tensor();
     }
     variable_list saved;
