@@ -18,11 +18,12 @@ constexpr double kClipValue = 0.01;
 // The round's samples in a shard, latents in float32 as the peer's .pt files have them.
 class WorkloadDataset : public data::Dataset {
  public:
-  WorkloadDataset(const std::filesystem::path& folder, int64_t px)
+  WorkloadDataset(const std::filesystem::path& folder, const Sides& px)
       : reader_(write(folder / "bench.h5", px)) {
     auto generator = at::detail::createCPUGenerator(1);
     for (size_t i = 0; i < kTextLengths.size(); ++i) {
-      metas_.push_back({reader_.groups()[0].plan.paths[i], "1.0", px, px, 1});
+      const int64_t side = side_of(px, i);
+      metas_.push_back({reader_.groups()[i].plan.paths[0], "1.0", side, side, 1});
       const at::Tensor ids = at::randint(3, 32000, {kTextLengths[i]}, generator, at::kLong);
       token_ids_.emplace_back(ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel());
     }
@@ -34,7 +35,7 @@ class WorkloadDataset : public data::Dataset {
     return metas_.at(static_cast<size_t>(record));
   }
   [[nodiscard]] at::Tensor latent(int64_t record) const override {
-    return reader_.latent(0, record);
+    return reader_.latent(record, 0);
   }
   [[nodiscard]] std::string caption(int64_t record, int64_t /*variant*/) const override {
     return meta(record).path;
@@ -45,19 +46,21 @@ class WorkloadDataset : public data::Dataset {
   [[nodiscard]] std::string fingerprint() const override { return reader_.digest(); }
 
  private:
-  static std::filesystem::path write(const std::filesystem::path& path, int64_t px) {
+  // A sample is a group of its own.
+  static std::filesystem::path write(const std::filesystem::path& path, const Sides& px) {
     io::ShardPlan plan;
     plan.dataset_id = "bench";
     plan.latent_dtype = at::kFloat;
-    plan.groups.push_back({"1.0", px, px, {4, px / 8, px / 8}, {}});
-    auto generator = at::detail::createCPUGenerator(0);
-    const auto samples = static_cast<int64_t>(kTextLengths.size());
-    for (int64_t i = 0; i < samples; ++i) {
-      plan.groups[0].paths.push_back(fmt::format("{}.jpg", i));
+    for (size_t i = 0; i < kTextLengths.size(); ++i) {
+      const int64_t side = side_of(px, i);
+      plan.groups.push_back(
+          {fmt::format("{}", i), side, side, {4, side / 8, side / 8}, {fmt::format("{}.jpg", i)}});
     }
+    auto generator = at::detail::createCPUGenerator(0);
     io::ShardWriter writer(path, plan);
-    for (int64_t i = 0; i < samples; ++i) {
-      writer.write(0, i, {}, at::randn({4, px / 8, px / 8}, generator));
+    for (size_t i = 0; i < plan.groups.size(); ++i) {
+      const int64_t side = side_of(px, i) / 8;
+      writer.write(static_cast<int64_t>(i), 0, {}, at::randn({4, side, side}, generator));
     }
     writer.finish();
     return path;
@@ -93,11 +96,12 @@ void fill_second_factors(const adapter::AdapterSet& adapters) {
 
 }  // namespace
 
-Training::Training(const TrainingOptions& options)
+Training::Training(const TrainingOptions& options, comm::ProcessGroup& group)
     : options_(options),
       transformer_(make_transformer(options)),
       adapters_(adapter::LycorisConfig::from_json(lycoris_config(options.adapt), "benchmark"),
-                transformer_->module_tree(), 0, options.device) {
+                transformer_->module_tree(), 0, options.device),
+      group_(group) {
   fill_second_factors(adapters_);
   for (const auto& [name, value] : adapters_.parameters()) parameters_.push_back({name, value});
   gradients_ = std::make_unique<optim::FlatGradients>(parameters_);
@@ -122,7 +126,7 @@ Training::Training(const TrainingOptions& options)
                                                   train::LoaderOptions{});
   batches_ = std::make_unique<train::BatchStream>(
       train::BatchStream::Source{loader_, train::SampleCost(options.config, false)}, 0,
-      data::BatchShape{options.batch, 1, 1}, 0, data::Cursor{}, 2);
+      data::BatchShape{options.batch, 1, group.size()}, group.rank(), data::Cursor{}, 2);
 }
 
 train::StepResult Training::step(const std::vector<train::TrainMicroBatch>& micro_batches) {

@@ -11,17 +11,18 @@
 
 #include "adapter/adapter_set.h"
 #include "bench_support.h"
-#include "comm/single_group.h"
+#include "comm/process_group.h"
 #include "model/omnigen_transformer.h"
 #include "optim/adamw.h"
 #include "train/batch_stream.h"
 #include "train/train_step.h"
+#include "workload.h"
 
 namespace omnigen::bench {
 
 struct TrainingOptions {
   model::TransformerConfig config;
-  int64_t px = 256;
+  Sides px = {256};
   int64_t batch = 1;  // samples of a micro-batch, one a step; 1, 2 or 4
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
@@ -33,9 +34,11 @@ struct TrainingOptions {
 
 class Training {
  public:
-  explicit Training(const TrainingOptions& options);
+  // Every rank of the group trains on samples of its own.
+  Training(const TrainingOptions& options, comm::ProcessGroup& group);
 
   [[nodiscard]] const TrainingOptions& options() const { return options_; }
+  [[nodiscard]] int ranks() const { return group_.size(); }
   [[nodiscard]] int64_t num_trained() const { return adapters_.num_parameters(); }
   [[nodiscard]] const model::OmniGenTransformer& transformer() const { return *transformer_; }
   train::BatchStream& batches() { return *batches_; }
@@ -53,7 +56,7 @@ class Training {
   std::vector<optim::Parameter> parameters_;
   std::unique_ptr<optim::FlatGradients> gradients_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  comm::SingleGroup group_;
+  comm::ProcessGroup& group_;
   std::unique_ptr<comm::Recorder> recorder_;  // null: passes are not recorded
   std::unique_ptr<train::TrainStep> step_;
   std::unique_ptr<train::BatchStream> batches_;

@@ -2,6 +2,7 @@
 # One rank and two, on one host and over links of 10 and 1 Gb/s, beside what is predicted; one page in results/.
 #
 #   benchmarks/scaling.sh [--build DIR] [--steps 40] [--repeats 3] [--batch 8] [--hardware NAME] [--type lora|full]
+#                        [--python PYTHON]     one with peer/requirements.txt: two ranks beside the peer's two processes
 #
 # The quick start's run, one thread and the same number of pictures a rank. The links are veth pairs between two
 # network namespaces, shaped by tbf (needs root, ip and tc; else those rows are missing and the page says so): mpirun
@@ -10,12 +11,12 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/..
-build=$root/build steps=40 repeats=3 batch=8 type=lora
+build=$root/build steps=40 repeats=3 batch=8 type=lora python=
 # shellcheck source=benchmarks/hardware.sh
 . "$here/hardware.sh"
 while [ $# -gt 0 ]; do
   case $1 in
-    --build | --steps | --repeats | --batch | --hardware | --type) printf -v "${1#--}" %s "$2"; shift 2 ;;
+    --build | --steps | --repeats | --batch | --hardware | --type | --python) printf -v "${1#--}" %s "$2"; shift 2 ;;
     *) sed -n '2,/^set/p' "$0" | grep '^#' >&2; exit 2 ;;
   esac
 done
@@ -89,6 +90,23 @@ for ((i = 0; i < repeats; ++i)); do
   done
 done
 
+# Two ranks of train_step_bench and two of the peer's processes (gloo), which rebuild weights; images per second.
+beside_peer() {
+  local dtype=$1 i ours peer rows=
+  for ((i = 0; i < repeats; ++i)); do
+    ours=$(launch/mpirun.sh -n 2 "$build/benchmarks/train_step_bench" --config small --px 256 --batch 1 --dtype "$dtype" --threads 1 \
+      --rounds 4 --json 2>>"$work/log" | "$python" -c 'import json, sys; print(json.load(sys.stdin)["images_per_s"])') || return 1
+    peer=$("$python" "$here/peer/peer_scale.py" --config small --px 256 --batch 1 --dtype "$dtype" --only 2>>"$work/log" |
+      "$python" -c 'import json, sys; print(json.loads(sys.stdin.readlines()[-1])["images_per_s"])') || return 1
+    rows+="$ours $peer"$'\n'
+  done
+  printf %s "$rows" | awk '{print $1 / $2, $1, $2}' | sort -g | awk -v d="$dtype" '{r[NR] = $1; o[NR] = $2; p[NR] = $3}
+    END {m = int((NR + 1) / 2); printf "| %s | %.2f | %.2f | **%.2f** (%.2f to %.2f) |\n", d, o[m], p[m], r[m], r[1], r[NR]}'
+}
+if [ -n "$python" ]; then
+  for dtype in fp32 bf16; do beside_peer "$dtype" >>"$work/peer" || { cat "$work/log" >&2; exit 1; }; done
+fi
+
 parameters=$(cat "$work/parameters")
 one=$(median "$work/one.steps" 3)
 page=$here/results/scaling_$([ "$type" = lora ] || echo "${type}_")${hardware}_$(date +%Y%m).md
@@ -120,6 +138,15 @@ page=$here/results/scaling_$([ "$type" = lora ] || echo "${type}_")${hardware}_$
           100 * (step / predicted - 1), compute, reduce, sum, one / step
       }'
   done
+  if [ -n "$python" ]; then
+    echo
+    echo "Two ranks of one thread beside the Python peer's two processes of one thread (config small, 256 pixels, batch 1, attention; the peer"
+    echo "rebuilds weights, its default, and averages gradients in one flat sum), medians of $repeats alternating pairs:"
+    echo
+    echo "| dtype | ours images/s | peer images/s | ours / peer |"
+    echo "|---|---|---|---|"
+    cat "$work/peer"
+  fi
 } >"$page"
 tail -n 4 "$page" >&2
 echo "written: $page" >&2

@@ -1,7 +1,8 @@
 // The training step on the workload of benchmarks/peer/peer_step.py, from cache shard to updated
 // factors.
 //
-//   train_step_bench [--config tiny|small|FILE] [--px 256] [--batch 1|2|4] [--dtype fp32|bf16]
+//   train_step_bench [--config tiny|small|FILE] [--px 256|256,512] [--batch 1|2|4] [--dtype
+//   fp32|bf16]
 //   [--threads 1]
 //                    [--gc] [--base dense|int8] [--adapt attention|attention+mlp] [--warmup 2]
 //                    [--rounds 3] [--json]
@@ -10,6 +11,7 @@
 //                    [--profile]: then as many rounds again, time by part
 //                    [--memory]: steps to 1000 instead of rounds, resident set after 100 and 1000
 //
+// Under mpirun every rank has four samples a round of its own; rates are then of all ranks.
 // The keys of its JSON are those of peer_step.py. Times are of rounds of four samples.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -17,9 +19,12 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
+#include <string>
 
 #include "bench_support.h"
 #include "bench_training.h"
+#include "comm/job.h"
 #include "machine.h"
 #include "train/step_profile.h"
 #include "util/profile.h"
@@ -81,15 +86,19 @@ void measure_rounds(Training& training, const Plan& plan, Report& report) {
   const double peak_mib = peak_rss_mib();
 
   const Timing timing = summarize(seconds);
-  const double gflop = useful_gflop(options.config, options.px, options.adapt);
+  const double ranks = training.ranks();
+  const double gflop = ranks * useful_gflop(options.config, options.px, options.adapt);
   const double gflops = gflop / timing.median;
+  const double images_per_s = ranks * static_cast<double>(samples) / timing.median;
+  const double tokens_per_s = ranks * static_cast<double>(round_tokens(options.px)) / timing.median;
   report.object().update(
       {{"others_cpu", share_of_others},
        {"round_s",
         {{"min", timing.min}, {"median", timing.median}, {"max", timing.max}, {"n", timing.count}}},
        {"steps_per_s",
         static_cast<double>(samples) / static_cast<double>(options.batch) / timing.median},
-       {"images_per_s", static_cast<double>(samples) / timing.median},
+       {"images_per_s", images_per_s},
+       {"tokens_per_s", tokens_per_s},
        {"useful_gflop_per_round", gflop},
        {"gflops", gflops},
        {"gflops_best", gflop / timing.min},
@@ -99,13 +108,15 @@ void measure_rounds(Training& training, const Plan& plan, Report& report) {
          {"forward+backward", parts.compute_s / parts.total_s()},
          {"reduce", parts.reduce_s / parts.total_s()},
          {"optimizer", parts.update_s / parts.total_s()}}}});
-  report.add("round of 4 samples", timing,
-             {{"images/s", static_cast<double>(samples) / timing.median},
-              {"GFLOP/s", gflops},
-              {"% of peak (MFU)", 100 * gflops / peak_gflops(options.dtype, options.device)},
-              {"% data wait", 100 * parts.wait_s / parts.total_s()},
-              {"MiB peak RSS", peak_mib},
-              {"others_cpu", share_of_others}});
+  report.add(
+      "round of 4 samples", timing,
+      {{"images/s", images_per_s},
+       {"tokens/s", tokens_per_s},
+       {"GFLOP/s", gflops},
+       {"% of peak (MFU)", 100 * gflops / ranks / peak_gflops(options.dtype, options.device)},
+       {"% data wait", 100 * parts.wait_s / parts.total_s()},
+       {"MiB peak RSS", peak_mib},
+       {"others_cpu", share_of_others}});
 }
 
 // Which parts of a step the time goes to.
@@ -141,13 +152,23 @@ void measure_memory(Training& training, Report& report) {
               {"% data wait", 100 * parts.wait_s / parts.total_s()}});
 }
 
-void bench(int argc, char** argv) {
-  Arguments arguments(argc, argv);
+// "256", or "256,512".
+Sides sides_of(const std::string& text) {
+  Sides sides;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) sides.push_back(std::stoll(word));
+  TORCH_CHECK(!sides.empty(), "--px: no size in \"", text, "\"");
+  return sides;
+}
+
+void bench(comm::ProcessGroup& group, Arguments& arguments) {
+  if (!group.is_root()) std::cout.setstate(std::ios::failbit);  // one rank reports
   TrainingOptions options;
   const std::string config = arguments.text("config", "tiny");
   options.config = load_config(config);
   options.config.num_layers = arguments.integer("layers", options.config.num_layers);
-  options.px = arguments.integer("px", options.px);
+  const std::string px = arguments.text("px", "256");
+  options.px = sides_of(px);
   options.batch = arguments.integer("batch", options.batch);
   const std::string dtype = arguments.text("dtype", "fp32", {"fp32", "bf16"});
   options.dtype = dtype_of(dtype);
@@ -161,23 +182,26 @@ void bench(int argc, char** argv) {
   plan.rounds = arguments.integer("rounds", plan.rounds);
   plan.memory = arguments.flag("memory");
   plan.profile = arguments.flag("profile");
+  if (options.px.size() > 1) plan.warmup = std::max<int64_t>(plan.warmup, 4);  // a whole round
   options.graphs = arguments.flag("graphs");
   if (options.graphs) plan.warmup = std::max(plan.warmup, kStepsToRecord);
   at::set_num_threads(static_cast<int>(arguments.integer("threads", 1)));
   Report report("train_step", arguments);
   arguments.require_known();
 
-  Training training(options);
+  Training training(options, group);
   training.check();
-  report.object().update({{"config", config},
-                          {"layers", options.config.num_layers},
-                          {"px", options.px},
-                          {"batch", options.batch},
-                          {"dtype", dtype},
-                          {"base", base},
-                          {"adapt", options.adapt},
-                          {"checkpointing", options.checkpointing},
-                          {"trainable", training.num_trained()}});
+  report.object().update(
+      {{"config", config},
+       {"layers", options.config.num_layers},
+       {"px", options.px.size() == 1 ? nlohmann::json(options.px[0]) : nlohmann::json(px)},
+       {"batch", options.batch},
+       {"dtype", dtype},
+       {"base", base},
+       {"adapt", options.adapt},
+       {"checkpointing", options.checkpointing},
+       {"trainable", training.num_trained()},
+       {"ranks", group.size()}});
   if (plan.memory) {
     measure_memory(training, report);
   } else {
@@ -191,5 +215,9 @@ void bench(int argc, char** argv) {
 }  // namespace omnigen::bench
 
 int main(int argc, char** argv) {
-  return omnigen::bench::run([&] { omnigen::bench::bench(argc, argv); });
+  omnigen::comm::Job job(&argc, &argv);
+  return omnigen::bench::run([&] {
+    omnigen::bench::Arguments arguments(argc, argv);
+    omnigen::bench::bench(job.group(), arguments);
+  });
 }

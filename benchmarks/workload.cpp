@@ -26,8 +26,20 @@ model::TransformerConfig load_config(const std::string& name) {
   return model::TransformerConfig::from_file(path);
 }
 
+int64_t side_of(const Sides& px, size_t sample) {
+  return px.at(sample % px.size());
+}
+
 int64_t image_tokens(int64_t px) {
   return (px / 16) * (px / 16);
+}
+
+int64_t round_tokens(const Sides& px) {
+  int64_t tokens = 0;
+  for (size_t i = 0; i < kTextLengths.size(); ++i) {
+    tokens += kTextLengths.at(i) + 1 + image_tokens(side_of(px, i));
+  }
+  return tokens;
 }
 
 double lokr_flop(double tokens, int64_t out, int64_t in, int64_t factor) {
@@ -38,13 +50,15 @@ double lokr_flop(double tokens, int64_t out, int64_t in, int64_t factor) {
          + 4 * tokens * a * c * b;       // through W1, and dW1
 }
 
-double useful_gflop(const model::TransformerConfig& config, int64_t px, const std::string& adapt) {
-  const auto n = static_cast<double>(image_tokens(px));
-  double tokens = 0;
+double useful_gflop(const model::TransformerConfig& config, const Sides& px,
+                    const std::string& adapt) {
+  const auto tokens = static_cast<double>(round_tokens(px));
+  double image_rows = 0;
   double pairs = 0;
-  for (const int64_t length : kTextLengths) {
-    const auto l = static_cast<double>(length);
-    tokens += l + 1 + n;
+  for (size_t i = 0; i < kTextLengths.size(); ++i) {
+    const auto l = static_cast<double>(kTextLengths.at(i));
+    const auto n = static_cast<double>(image_tokens(side_of(px, i)));
+    image_rows += n;
     pairs += (l + 1) * (l + 2) / 2 + n * (l + 1 + n);
   }
   const auto d = static_cast<double>(config.hidden_size);
@@ -53,7 +67,7 @@ double useful_gflop(const model::TransformerConfig& config, int64_t px, const st
   const double linear = 2 * tokens * (4 * d * d + 3 * d * f) * layers;
   const double linear_backward = linear - 2 * tokens * 3 * d * d;
   const double attention = 12 * d * pairs * layers;
-  const double projections = 4 * n * static_cast<double>(kTextLengths.size()) * 16 * d * 3 / 2;
+  const double projections = 4 * image_rows * 16 * d * 3 / 2;
   double lokr = 4 * lokr_flop(tokens, config.hidden_size, config.hidden_size, 16);
   if (adapt == "attention+mlp") {
     lokr += lokr_flop(tokens, 2 * config.intermediate_size, config.hidden_size, 8) +

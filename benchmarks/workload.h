@@ -1,8 +1,8 @@
 // The workload that train_step_bench shares with benchmarks/peer: model sizes, samples, useful
 // work.
 //
-// One round is four samples of kTextLengths templated text tokens and one square image of `px`
-// pixels each: four steps at batch 1, one at batch 4. Source: benchmarks/peer/bench_common.py.
+// One round is four samples of kTextLengths templated text tokens and one square image each: four
+// steps at batch 1, one at batch 4. Source: benchmarks/peer/bench_common.py.
 #pragma once
 
 #include <torch/types.h>
@@ -23,11 +23,17 @@ inline constexpr std::array<int64_t, 4> kTextLengths = {44, 97, 61, 118};
 // A config by name from benchmarks/peer/bench_configs, or a JSON file.
 model::TransformerConfig load_config(const std::string& name);
 
+// Sides of the images in pixels, over and over.
+using Sides = std::vector<int64_t>;
+int64_t side_of(const Sides& px, size_t sample);
 int64_t image_tokens(int64_t px);
+// Rows of the packed sequence in a round.
+int64_t round_tokens(const Sides& px);
 
 // Useful GFLOP of a round, forward and backward: recomputation, padding and materialised Kronecker
 // products do not count. `adapt`: "attention" or "attention+mlp".
-double useful_gflop(const model::TransformerConfig& config, int64_t px, const std::string& adapt);
+double useful_gflop(const model::TransformerConfig& config, const Sides& px,
+                    const std::string& adapt);
 
 // FLOP of LoKr's factor-wise products for one linear layer of full factors, forward and backward.
 double lokr_flop(double tokens, int64_t out, int64_t in, int64_t factor);
