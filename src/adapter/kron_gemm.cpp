@@ -14,10 +14,9 @@ namespace gemm = nn::gemm;
 using gemm::Into;
 using gemm::Rows;
 
-// Rows of a block, a or c of which are one token: enough to fill tiles, and their sums few enough
-// for the second-level cache.
+// Of a block, a or c rows of which are one token: it stays in the second-level cache, packed too.
 constexpr int64_t kBlockRows = 384;
-constexpr int64_t kBlockSums = int64_t{1} << 16;
+constexpr int64_t kBlockElements = int64_t{1} << 18;
 // Gradients are summed over parts of the tokens, and the parts at the end: as many parts whatever
 // the number of threads.
 constexpr int64_t kPartTokens = 128;
@@ -72,18 +71,17 @@ struct Mixer {
   }
 };
 
-int64_t tokens_of_block(const KronSizes& s, int64_t widest_sums) {
-  const int64_t rows = std::min(kBlockRows, kBlockSums / widest_sums);
+int64_t tokens_of_block(const KronSizes& s) {
+  const int64_t rows = std::min(kBlockRows, kBlockElements / std::max({s.b, s.d, s.p}));
   return std::max<int64_t>(1, rows / std::max(s.a, s.c));
 }
 
 // What one thread works with.
 template <class T>
 struct Workspace {
-  Workspace(const KronSizes& s, int64_t width)
-      : rows(std::min(s.tokens, tokens_of_block(s, width)) * std::max(s.a, s.c)),
+  explicit Workspace(const KronSizes& s)
+      : rows(std::min(s.tokens, tokens_of_block(s)) * std::max(s.a, s.c)),
         token(gemm::packed_words<T>(std::max(std::max(s.a, s.c), s.p), std::max(s.c, s.p))),
-        sums(rows * gemm::padded_columns(width)),
         mixed(rows * s.p),
         grad_mixed(rows * s.p),
         left(gemm::packed_words<T>(rows, std::max(s.b, s.p))),
@@ -91,7 +89,6 @@ struct Workspace {
 
   int64_t rows;
   gemm::Buffer<uint32_t> token;
-  gemm::Buffer<float> sums;
   gemm::Buffer<T> mixed;
   gemm::Buffer<T> grad_mixed;
   gemm::Buffer<uint32_t> left;
@@ -101,39 +98,37 @@ struct Workspace {
 // Rows of a matrix that lie side by side.
 template <class T>
 struct Block {
-  const T* data;
+  T* data;
   int64_t rows;
   int64_t columns;
 
   [[nodiscard]] Rows<const T> as_rows() const { return {data, columns}; }
+  // Where a product goes.
+  [[nodiscard]] gemm::Output<T> as_output(Into into = Into::kReplace) const {
+    return {{data, columns}, into};
+  }
+  operator Block<const T>() const { return {data, rows, columns}; }
 };
-
-// sums [n·rows, p] of x, n tokens of [k, p].
 template <class T>
-void mix(const Mixer<T>& mixer, const Block<T>& x, const Workspace<T>& w) {
-  const int64_t stride = gemm::padded_columns(x.columns);
+using Read = Block<const T>;
+// out [n·rows, p] of x, n tokens of [k, p].
+template <class T>
+void mix(const Mixer<T>& mixer, const Read<T>& x, const Workspace<T>& w,
+         const gemm::Output<T>& out) {
   for (int64_t token = 0; token * mixer.k < x.rows; ++token) {
     const gemm::Right right =
         gemm::pack(Rows<const T>{x.data + token * mixer.k * x.columns, x.columns}, mixer.k,
                    x.columns, w.token.data());
-    gemm::multiply(mixer.left(), mixer.rows, right,
-                   {w.sums.data() + token * mixer.rows * stride, stride}, Into::kReplace);
+    T* to = out.rows.data + token * mixer.rows * out.rows.stride;
+    gemm::multiply_to(mixer.left(), mixer.rows, right, {},
+                      gemm::Output<T>{{to, out.rows.stride}, out.into});
   }
 }
 
-// sums [rows, n of right].
+// out [rows, n of right].
 template <class T>
-void multiply_rows(const Block<T>& x, const gemm::Right& right, const Workspace<T>& w) {
-  gemm::multiply(gemm::Left<T>{x.data, x.columns}, x.rows, right,
-                 {w.sums.data(), gemm::padded_columns(right.n)}, Into::kReplace);
-}
-
-template <class T>
-Block<T> store(const Workspace<T>& w, int64_t rows, int64_t columns, T* out,
-               Into into = Into::kReplace) {
-  gemm::store<T>({w.sums.data(), gemm::padded_columns(columns)}, rows, columns, {out, columns},
-                 into);
-  return {out, rows, columns};
+void multiply_rows(const Read<T>& x, const gemm::Right& right, const gemm::Output<T>& out) {
+  gemm::multiply_to(gemm::Left<T>{x.data, x.columns}, x.rows, right, {}, out);
 }
 
 // The sums of a gradient [rows, columns] by part, in rows of whole lanes.
@@ -182,10 +177,9 @@ class Forward {
   }
 
   void run() const {
-    const int64_t width = std::max(s_.b, s_.p);
-    const int64_t block = tokens_of_block(s_, width);
+    const int64_t block = tokens_of_block(s_);
     nn::parallel_for((s_.tokens + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
-      const Workspace<T> w(s_, width);
+      const Workspace<T> w(s_);
       for (int64_t token = begin * block; token < std::min(end * block, s_.tokens);
            token += block) {
         run(token, std::min(block, s_.tokens - token), w);
@@ -195,14 +189,20 @@ class Forward {
 
  private:
   void run(int64_t token, int64_t n, const Workspace<T>& w) const {
-    Block<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
+    Read<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
     if (before_.exists()) {
-      multiply_rows(x, project_, w);
-      x = store(w, n * s_.c, s_.p, projected_ + token * s_.c * s_.p);
+      const Block<T> projected{projected_ + token * s_.c * s_.p, n * s_.c, s_.p};
+      multiply_rows<T>(x, project_, projected.as_output());
+      x = projected;
     }
-    mix(mixer_, x, w);
-    if (after_.exists()) multiply_rows(store(w, n * s_.a, s_.p, w.mixed.data()), expand_, w);
-    store(w, n * s_.a, s_.b, out_ + token * s_.a * s_.b, Into::kAdd);
+    const Block<T> out{out_ + token * s_.a * s_.b, n * s_.a, s_.b};
+    if (after_.exists()) {
+      const Block<T> mixed{w.mixed.data(), n * s_.a, s_.p};
+      mix(mixer_, x, w, mixed.as_output());
+      multiply_rows<T>(mixed, expand_, out.as_output(Into::kAdd));
+    } else {
+      mix(mixer_, x, w, out.as_output(Into::kAdd));
+    }
   }
 
   KronSizes s_;
@@ -251,10 +251,9 @@ class Backward {
 
   void run() const {
     const int64_t part_tokens = (s_.tokens + parts_ - 1) / parts_;
-    const int64_t width = std::max(s_.d, s_.p);
-    const int64_t block = tokens_of_block(s_, width);
+    const int64_t block = tokens_of_block(s_);
     nn::parallel_for(parts_, 1, [&](int64_t begin, int64_t end) {
-      const Workspace<T> w(s_, width);
+      const Workspace<T> w(s_);
       for (int64_t part = begin; part < end; ++part) {
         const int64_t last = std::min(s_.tokens, (part + 1) * part_tokens);
         for (int64_t token = part * part_tokens; token < last; token += block) {
@@ -275,33 +274,33 @@ class Backward {
 
  private:
   void run(int64_t part, int64_t token, int64_t n, const Workspace<T>& w) const {
-    const Block<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
-    const Block<T> grad{grad_ + token * s_.a * s_.b, n * s_.a, s_.b};
-    const Block<T> before_mix{mixed_ + token * s_.c * s_.p, n * s_.c, s_.p};
+    const Read<T> x{x_ + token * s_.c * s_.d, n * s_.c, s_.d};
+    const Read<T> grad{grad_ + token * s_.a * s_.b, n * s_.a, s_.b};
+    const Read<T> before_mix{mixed_ + token * s_.c * s_.p, n * s_.c, s_.p};
     if (sum_after_.wanted()) {  // cheaper to mix again than to keep
-      mix(forth_, before_mix, w);
-      const Block<T> mixed = store(w, n * s_.a, s_.p, w.mixed.data());
+      const Block<T> mixed{w.mixed.data(), n * s_.a, s_.p};
+      mix(forth_, before_mix, w, mixed.as_output());
       add_outer_product(grad, mixed, w, sum_after_.part(part));
     }
-    Block<T> grad_mixed = grad;
+    Read<T> grad_mixed = grad;
     if (after_.exists()) {
-      multiply_rows(grad, expand_, w);
-      grad_mixed = store(w, n * s_.a, s_.p, w.grad_mixed.data());
+      const Block<T> contracted{w.grad_mixed.data(), n * s_.a, s_.p};
+      multiply_rows<T>(grad, expand_, contracted.as_output());
+      grad_mixed = contracted;
     }
     if (sum_w1_.wanted()) add_mixer_gradient(grad_mixed, before_mix, w, sum_w1_.part(part));
     if (!sum_before_.wanted() && grad_x_.data == nullptr) return;
-    mix(back_, grad_mixed, w);
-    if (before_.exists()) {
-      const Block<T> projected = store(w, n * s_.c, s_.p, w.mixed.data());
-      if (sum_before_.wanted()) add_outer_product(projected, x, w, sum_before_.part(part));
-      if (grad_x_.data == nullptr) return;
-      multiply_rows(projected, project_, w);
-    }
-    store(w, n * s_.c, s_.d, grad_x_.data + token * s_.c * s_.d, grad_x_.into);
+    const Block<T> grad_x{grad_x_.data + token * s_.c * s_.d, n * s_.c, s_.d};
+    if (!before_.exists()) return mix(back_, grad_mixed, w, grad_x.as_output(grad_x_.into));
+    const Block<T> projected{w.mixed.data(), n * s_.c, s_.p};
+    mix(back_, grad_mixed, w, projected.as_output());
+    if (sum_before_.wanted()) add_outer_product(projected, x, w, sum_before_.part(part));
+    if (grad_x_.data == nullptr) return;
+    multiply_rows<T>(projected, project_, grad_x.as_output(grad_x_.into));
   }
 
   // sums [columns of y, columns of x] += yᵀ · x.
-  void add_outer_product(const Block<T>& y, const Block<T>& x, const Workspace<T>& w,
+  void add_outer_product(const Read<T>& y, const Read<T>& x, const Workspace<T>& w,
                          const Rows<float>& sums) const {
     const gemm::Left<T> left =
         gemm::pack_left_transposed(y.as_rows(), y.rows, y.columns, w.left.data());
@@ -310,7 +309,7 @@ class Backward {
   }
 
   // sums [a, c] += Σ over tokens of y [a, p] · xᵀ, x [c, p].
-  void add_mixer_gradient(const Block<T>& y, const Block<T>& x, const Workspace<T>& w,
+  void add_mixer_gradient(const Read<T>& y, const Read<T>& x, const Workspace<T>& w,
                           const Rows<float>& sums) const {
     for (int64_t token = 0; token * s_.a < y.rows; ++token) {
       const gemm::Right right = gemm::pack_transposed(

@@ -39,7 +39,6 @@ struct Workspace {
         along(gemm::packed_words<T>(e.length, plan.head_dim)),
         scores(e.rows * gemm::padded_columns(e.length)),
         probabilities(e.rows * e.stride),
-        result(e.rows * gemm::padded_columns(plan.head_dim)),
         grad_scores(backward ? e.rows * e.stride : 0),
         left(gemm::packed_words<T>(e.rows, backward ? e.length : 0)),
         right(gemm::packed_words<T>(e.rows, backward ? plan.head_dim : 0)),
@@ -51,7 +50,6 @@ struct Workspace {
   Buffer<uint32_t> along;  // [K, d], for products with probabilities
   Buffer<float> scores;
   Buffer<T> probabilities;
-  Buffer<float> result;
   Buffer<T> grad_scores;
   Buffer<uint32_t> left;
   Buffer<uint32_t> right;
@@ -137,9 +135,8 @@ class Head {
   // The block's rows of `out`: weights [R, K] · what is packed along.
   void store_product(const T* weights, const gemm::Right& along, const Block& block,
                      const at::Tensor& out_QD) const {
-    gemm::multiply(gemm::Left<T>{weights, block.stride}, block.rows, along.first(block.keys, d_),
-                   {w_.result.data(), d_stride_}, Into::kReplace);
-    store(w_.result, block.rows, at_query(out_QD, block));
+    gemm::multiply_to(gemm::Left<T>{weights, block.stride}, block.rows, along.first(block.keys, d_),
+                      {}, gemm::Output<T>{at_query(out_QD, block), Into::kReplace});
   }
   // sums [K, d] += weightsᵀ · x, over the block's rows.
   void add_outer_product(const Buffer<float>& sums, const Block& block, const T* weights,

@@ -53,13 +53,27 @@ struct TileOperands {
   int64_t words;
   float* c;
   int64_t c_stride;
-  bool add;
+  bool add;          // to what is in c
+  T* out = nullptr;  // null: the sums go to c
+  int64_t out_stride = 0;
+  int64_t out_columns = 0;  // from the panel's first on
+  bool out_add = false;
 };
+
+// A vector of sums into out.
+template <class T>
+OMNIGEN_KERNEL_INLINE void finish(const TileOperands<T>& o, int64_t row, int64_t column,
+                                  __m512 sum) {
+  const int64_t left = o.out_columns - column;
+  T* to = o.out + row * o.out_stride + column;
+  if (o.out_add) sum = _mm512_add_ps(sum, load_floats(to, left));
+  store_floats(to, left, sum);
+}
 
 template <class T, int kRows, int kVectors>
 OMNIGEN_KERNEL_INLINE void multiply_tile(const TileOperands<T>& o, int64_t first_row) {
-  __m512 sums[kRows][kVectors];  // NOLINT(modernize-avoid-c-arrays)
-  float* c = o.c + first_row * o.c_stride;
+  __m512 sums[kRows][kVectors];             // NOLINT(modernize-avoid-c-arrays)
+  float* c = o.c + first_row * o.c_stride;  // read or written only where there is one
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
       sums[r][v] = o.add ? _mm512_loadu_ps(c + r * o.c_stride + v * kLanes) : _mm512_setzero_ps();
@@ -84,7 +98,11 @@ OMNIGEN_KERNEL_INLINE void multiply_tile(const TileOperands<T>& o, int64_t first
   }
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
-      _mm512_storeu_ps(c + r * o.c_stride + v * kLanes, sums[r][v]);
+      if (o.out != nullptr) {
+        finish(o, first_row + r, v * kLanes, sums[r][v]);
+      } else {
+        _mm512_storeu_ps(c + r * o.c_stride + v * kLanes, sums[r][v]);
+      }
     }
   }
 }
@@ -205,6 +223,22 @@ void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into i
 }
 
 template <class T>
+void multiply_to(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, const Output<T>& out,
+                 const Ahead& ahead) {
+  for (int64_t i = 0; i < num_panels(b.packed_n); ++i) {
+    const Panel panel = panel_at(i, b.packed_n);
+    const int64_t column = panel.first * kLanes;
+    if (column >= b.n) return;
+    multiply_panel(
+        TileOperands<T>{a.data, a.row, a.word, b.words + words_of<T>(b.packed_k) * column,
+                        words_of<T>(b.k), c.data == nullptr ? nullptr : c.data + column, c.stride,
+                        c.data != nullptr, out.rows.data + column, out.rows.stride, b.n - column,
+                        out.into == Into::kAdd},
+        m, panel.vectors, Fetcher(i == 0 ? ahead : Ahead{}));
+  }
+}
+
+template <class T>
 void store(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, Into into) {
   store_rows(c, m, n, out, into == Into::kAdd);
 }
@@ -216,6 +250,10 @@ void set_enabled(bool on) {
 template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into, const Ahead&);
 template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into,
                        const Ahead&);
+template void multiply_to(const Left<float>&, int64_t, const Right&, Rows<float>,
+                          const Output<float>&, const Ahead&);
+template void multiply_to(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>,
+                          const Output<at::BFloat16>&, const Ahead&);
 template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
 template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 

@@ -99,6 +99,19 @@ template <class T>
 void multiply(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, Into into,
               const Ahead& ahead = {});
 
+// Where a product goes, rounded once. Shapes: [m, b.n].
+template <class T>
+struct Output {
+  Rows<T> rows;
+  Into into = Into::kReplace;
+};
+
+// out = c + a · b or out += c + a · b; `c` as above, without data: zeros. The sums stay in
+// registers.
+template <class T>
+void multiply_to(const Left<T>& a, int64_t m, const Right& b, Rows<float> c, const Output<T>& out,
+                 const Ahead& ahead = {});
+
 // out = c or out += c, rounded once. Shapes: [m, n].
 template <class T>
 void store(Rows<const float> c, int64_t m, int64_t n, Rows<T> out, Into into);

@@ -35,6 +35,11 @@ void multiply(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<floa
   refuse();
 }
 template <class T>
+void multiply_to(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<float> /*c*/,
+                 const Output<T>& /*out*/, const Ahead& /*ahead*/) {
+  refuse();
+}
+template <class T>
 void store(Rows<const float> /*c*/, int64_t /*m*/, int64_t /*n*/, Rows<T> /*out*/, Into) {
   refuse();
 }
@@ -49,6 +54,10 @@ template Left<at::BFloat16> pack_left_transposed(Rows<const at::BFloat16>, int64
 template void multiply(const Left<float>&, int64_t, const Right&, Rows<float>, Into, const Ahead&);
 template void multiply(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>, Into,
                        const Ahead&);
+template void multiply_to(const Left<float>&, int64_t, const Right&, Rows<float>,
+                          const Output<float>&, const Ahead&);
+template void multiply_to(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>,
+                          const Output<at::BFloat16>&, const Ahead&);
 template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
 template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 

@@ -99,22 +99,27 @@ void for_each_block(int64_t rows, int64_t columns, const Work& work) {
 template <class T>
 void multiply_block(const Product<T>& p, int64_t row, int64_t column, const Scratch& scratch) {
   const int64_t rows = std::min(task_rows(p.m), p.m - row);
-  Part part = part_at(p, column, 0);
-  const int64_t columns = part.columns;
+  const int64_t columns = std::min(task_columns(p.n), p.n - column);
   const gemm::Rows<float> sums{scratch.sums.data(), gemm::padded_columns(columns)};
-  do {
+  const gemm::Output<T> out{{p.out.data + row * p.out.stride + column, p.out.stride}};
+  for (Part part = part_at(p, column, 0); part.column == column && part.count > 0;) {
     const gemm::Rows<const T> b = rows_of(p, part);
     const gemm::Right right =
         p.b_is_transposed ? gemm::pack_transposed(b, part.count, columns, scratch.words.data())
                           : gemm::pack(b, part.count, columns, scratch.words.data());
-    const T* a = p.a.data + row * p.a.row + gemm::words_of<T>(part.k) * p.a.word;
+    const gemm::Left<T> a{p.a.data + row * p.a.row + gemm::words_of<T>(part.k) * p.a.word, p.a.row,
+                          p.a.word};
     const Part next = part_after(p, part);
-    gemm::multiply(gemm::Left<T>{a, p.a.row, p.a.word}, rows, right, sums,
-                   part.k > 0 ? gemm::Into::kAdd : gemm::Into::kReplace, ahead_of(p, next));
+    const bool is_first = part.k == 0;
+    if (part.k + part.count == p.k) {
+      gemm::multiply_to(a, rows, right, is_first ? gemm::Rows<float>{} : sums, out,
+                        ahead_of(p, next));
+    } else {
+      gemm::multiply(a, rows, right, sums, is_first ? gemm::Into::kReplace : gemm::Into::kAdd,
+                     ahead_of(p, next));
+    }
     part = next;
-  } while (part.column == column && part.count > 0);
-  gemm::store<T>({sums.data, sums.stride}, rows, columns,
-                 {p.out.data + row * p.out.stride + column, p.out.stride}, gemm::Into::kReplace);
+  }
 }
 
 template <class T>

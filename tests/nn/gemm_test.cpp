@@ -99,6 +99,38 @@ TYPED_TEST(GemmTest, GoesThroughAPrefixOfTheRightSide) {
   }
 }
 
+// Long k as well, which multiply() cuts: sums are in the order of k all the same.
+TYPED_TEST(GemmTest, RoundsIntoTheResultWhatItWouldLeaveAsSums) {
+  for (const auto& [m, k, n] : kSizes) {
+    SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
+    const at::Tensor wide = this->in_words(this->draw({m, k}));
+    const at::Tensor b = this->draw({k, n});
+    const Buffer<uint32_t> words(packed_words<TypeParam>(k, n));
+    const Right packed = pack(this->rows_of(b), k, n, words.data());
+    const at::Tensor sums = this->product(this->left_of(wide), m, packed);
+    const at::Tensor before = this->draw({m, n + 3});
+    const at::Tensor more = at::randn({m, padded_columns(n)}, this->generator_);
+    for (const Into into : {Into::kReplace, Into::kAdd}) {
+      for (const bool with_sums : {false, true}) {
+        const at::Tensor out = before.clone();
+        const Rows<float> c{with_sums ? more.template data_ptr<float>() : nullptr, more.stride(0)};
+        multiply_to(this->left_of(wide), m, packed, c,
+                    Output<TypeParam>{{out.data_ptr<TypeParam>(), n + 3}, into});
+        at::Tensor expected = sums.to(at::kDouble);
+        if (with_sums) expected = expected + more.narrow(1, 0, n);
+        if (into == Into::kAdd) expected = expected + before.narrow(1, 0, n);
+        const test::Tolerance tolerance =
+            this->dtype() == at::kFloat ? test::kKernel : test::Tolerance{"rounded once", 4e-3};
+        EXPECT_TENSOR_NEAR(out.narrow(1, 0, n).to(at::kFloat), expected.to(at::kFloat), tolerance);
+        EXPECT_TENSOR_EQ(out.narrow(1, n, 3), before.narrow(1, n, 3));
+        if (!with_sums && into == Into::kReplace && k < 1000) {
+          EXPECT_TENSOR_EQ(out.narrow(1, 0, n), sums.to(this->dtype()));
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(GemmTest, FetchingAheadChangesNothing) {
   const at::Tensor a = this->draw({31, 130});
   const at::Tensor b = this->draw({130, 70});
