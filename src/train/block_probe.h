@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "model/omnigen_transformer.h"
@@ -28,7 +29,8 @@ struct BlockProbe {
     int64_t peak = 0;
   };
   [[nodiscard]] Passes run(int64_t num_blocks) const;
-  [[nodiscard]] Passes least_of_some(int64_t num_blocks) const;
+  // Of one block and of `depth`.
+  [[nodiscard]] std::pair<Passes, Passes> least_of_some(int64_t depth) const;
 };
 
 }  // namespace omnigen::train
