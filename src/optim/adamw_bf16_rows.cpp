@@ -1,9 +1,7 @@
 #include "optim/adamw_bf16_rows.h"
 
-#include <algorithm>
-
-#include "nn/parallel.h"
 #include "nn/simd.h"
+#include "optim/tensor_parts.h"
 
 namespace omnigen::optim {
 namespace {
@@ -14,8 +12,6 @@ using simd::Lanes;
 using simd::UintLanes;
 using WideLanes = uint64_t __attribute__((vector_size(128)));
 
-// Elements of a task; whole groups.
-constexpr int64_t kTaskElements = 1 << 14;
 // Elements that one call of Philox serves, two words each.
 constexpr int64_t kGroup = 2 * kLanes;
 
@@ -146,11 +142,6 @@ void run_part(const AdamWBf16Rows& rows, int64_t begin, int64_t end, const AdamW
       f);
 }
 
-struct Part {
-  size_t tensor;
-  int64_t begin;
-};
-
 }  // namespace
 
 bool has_adamw_bf16_rows(const AdamWBf16Rows& rows) {
@@ -162,22 +153,15 @@ bool has_adamw_bf16_rows(const AdamWBf16Rows& rows) {
 }
 
 void adamw_bf16_rows(const std::vector<AdamWBf16Rows>& tensors, const AdamWBf16Factors& factors) {
-  std::vector<Part> parts;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    for (int64_t begin = 0; begin < tensors[i].value.numel(); begin += kTaskElements) {
-      parts.push_back({i, begin});
-    }
-  }
-  nn::parallel_for(std::ssize(parts), 1, [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      const auto& [index, begin] = parts[static_cast<size_t>(p)];
-      const AdamWBf16Rows& rows = tensors[index];
-      const int64_t end = std::min(begin + kTaskElements, rows.value.numel());
-      if (rows.value.scalar_type() == at::kFloat) {
-        run_part<float>(rows, begin, end, factors);
-      } else {
-        run_part<at::BFloat16>(rows, begin, end, factors);
-      }
+  std::vector<int64_t> sizes;
+  sizes.reserve(tensors.size());
+  for (const AdamWBf16Rows& rows : tensors) sizes.push_back(rows.value.numel());
+  // Parts begin at whole groups.
+  for_each_part(sizes, [&](size_t i, int64_t begin, int64_t end) {
+    if (tensors[i].value.scalar_type() == at::kFloat) {
+      run_part<float>(tensors[i], begin, end, factors);
+    } else {
+      run_part<at::BFloat16>(tensors[i], begin, end, factors);
     }
   });
 }

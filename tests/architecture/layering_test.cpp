@@ -288,6 +288,7 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"nn/explicit_linear", "model/block_pass_test.cpp"},
     {"comm/recorder", "train/graphed_passes_test.cpp"},
     {"train/pass_inputs", "train/graphed_passes_test.cpp"},
+    {"optim/tensor_parts", "optim/average_rows_test.cpp"},
     {"comm/process_group", "comm/gradient_reducer_test.cpp"},
     {"config/assign_keys", "config/load_test.cpp"},
     {"config/configure_data", "config/configure_pitfalls_test.cpp"},
