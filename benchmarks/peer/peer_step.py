@@ -115,6 +115,7 @@ class Peer:
         self.folder = tempfile.TemporaryDirectory()
         cache = PtCache(self.folder.name, px, captions_of(self.processor, bench.LENGTHS))
         self.batches = iter(DataLoader(cache, batch_size=batch, collate_fn=lambda samples: samples))
+        self.reduce_gradients = None  # set by peer_scale.py
 
     def load(self):
         samples = next(self.batches)
@@ -149,6 +150,8 @@ class Peer:
         inputs, target = self.load(); mark()
         loss = self.forward(inputs, target); mark()
         loss.backward(); mark()
+        if self.reduce_gradients:
+            self.reduce_gradients(self.params)
         torch.nn.utils.clip_grad_value_(self.params, 0.01)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False); mark()
