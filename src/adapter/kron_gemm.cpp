@@ -2,8 +2,10 @@
 #include "adapter/kron_gemm.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "nn/gemm.h"
+#include "nn/gemm_tokens.h"
 #include "nn/parallel.h"
 #include "util/profile.h"
 
@@ -81,7 +83,7 @@ template <class T>
 struct Workspace {
   explicit Workspace(const KronSizes& s)
       : rows(std::min(s.tokens, tokens_of_block(s)) * std::max(s.a, s.c)),
-        token(gemm::packed_words<T>(std::max(std::max(s.a, s.c), s.p), std::max(s.c, s.p))),
+        token(gemm::packed_words<T>(std::max(s.a, s.c), s.p)),
         mixed(rows * s.p),
         grad_mixed(rows * s.p),
         left(gemm::packed_words<T>(rows, std::max(s.b, s.p))),
@@ -103,6 +105,9 @@ struct Block {
   int64_t columns;
 
   [[nodiscard]] Rows<const T> as_rows() const { return {data, columns}; }
+  [[nodiscard]] gemm::TokenRows<std::remove_const_t<T>> as_tokens(int64_t rows_of_token) const {
+    return {data, rows / rows_of_token, rows_of_token, columns};
+  }
   // Where a product goes.
   [[nodiscard]] gemm::Output<T> as_output(Into into = Into::kReplace) const {
     return {{data, columns}, into};
@@ -115,14 +120,7 @@ using Read = Block<const T>;
 template <class T>
 void mix(const Mixer<T>& mixer, const Read<T>& x, const Workspace<T>& w,
          const gemm::Output<T>& out) {
-  for (int64_t token = 0; token * mixer.k < x.rows; ++token) {
-    const gemm::Right right =
-        gemm::pack(Rows<const T>{x.data + token * mixer.k * x.columns, x.columns}, mixer.k,
-                   x.columns, w.token.data());
-    T* to = out.rows.data + token * mixer.rows * out.rows.stride;
-    gemm::multiply_to(mixer.left(), mixer.rows, right, {},
-                      gemm::Output<T>{{to, out.rows.stride}, out.into});
-  }
+  gemm::multiply_tokens(mixer.left(), mixer.rows, x.as_tokens(mixer.k), out, w.token.data());
 }
 
 // out [rows, n of right].
@@ -288,7 +286,10 @@ class Backward {
       multiply_rows<T>(grad, expand_, contracted.as_output());
       grad_mixed = contracted;
     }
-    if (sum_w1_.wanted()) add_mixer_gradient(grad_mixed, before_mix, w, sum_w1_.part(part));
+    if (sum_w1_.wanted()) {
+      gemm::add_token_products(grad_mixed.as_tokens(s_.a), before_mix.as_tokens(s_.c),
+                               sum_w1_.part(part));
+    }
     if (!sum_before_.wanted() && grad_x_.data == nullptr) return;
     const Block<T> grad_x{grad_x_.data + token * s_.c * s_.d, n * s_.c, s_.d};
     if (!before_.exists()) return mix(back_, grad_mixed, w, grad_x.as_output(grad_x_.into));
@@ -306,17 +307,6 @@ class Backward {
         gemm::pack_left_transposed(y.as_rows(), y.rows, y.columns, w.left.data());
     const gemm::Right right = gemm::pack(x.as_rows(), x.rows, x.columns, w.right.data());
     gemm::multiply(left, y.columns, right, sums, Into::kAdd);
-  }
-
-  // sums [a, c] += Σ over tokens of y [a, p] · xᵀ, x [c, p].
-  void add_mixer_gradient(const Read<T>& y, const Read<T>& x, const Workspace<T>& w,
-                          const Rows<float>& sums) const {
-    for (int64_t token = 0; token * s_.a < y.rows; ++token) {
-      const gemm::Right right = gemm::pack_transposed(
-          Rows<const T>{x.data + token * s_.c * s_.p, s_.p}, s_.p, s_.c, w.token.data());
-      gemm::multiply(gemm::Left<T>{y.data + token * s_.a * s_.p, s_.p}, s_.a, right, sums,
-                     Into::kAdd);
-    }
   }
 
   KronSizes s_;

@@ -5,7 +5,6 @@
 #include <cpuid.h>
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 
 #include "nn/gemm_lanes.h"
@@ -21,27 +20,6 @@ constexpr int64_t kBlockWords = 512;
 // Sums of a tile, in registers of 16 lanes; of the 32 there are, a row of b and a word of a take
 // up to 5.
 constexpr int kTileRegisters = 24;
-
-OMNIGEN_KERNEL_INLINE __m512 load_floats(const float* from, int64_t left) {
-  return _mm512_castsi512_ps(load_lanes(from, left));
-}
-OMNIGEN_KERNEL_INLINE __m512 load_floats(const at::BFloat16* from, int64_t left) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(load_lanes(from, left), 16));
-}
-OMNIGEN_KERNEL_INLINE void store_floats(float* to, int64_t left, __m512 x) {
-  _mm512_mask_storeu_ps(to, first_lanes(left), x);
-}
-OMNIGEN_KERNEL_INLINE void store_floats(at::BFloat16* to, int64_t left, __m512 x) {
-  _mm256_mask_storeu_epi16(to, first_lanes(left), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
-}
-
-OMNIGEN_KERNEL_INLINE __m512 multiply_add(const float* /*type*/, __m512i a, __m512i b, __m512 c) {
-  return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), c);
-}
-OMNIGEN_KERNEL_INLINE __m512 multiply_add(const at::BFloat16* /*type*/, __m512i a, __m512i b,
-                                          __m512 c) {
-  return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
-}
 
 // What all tiles of a panel's block share.
 template <class T>
@@ -86,9 +64,7 @@ OMNIGEN_KERNEL_INLINE void multiply_tile(const TileOperands<T>& o, int64_t first
     __m512i columns[kVectors];  // NOLINT(modernize-avoid-c-arrays)
     for (int v = 0; v < kVectors; ++v) columns[v] = _mm512_loadu_si512(b + v * kLanes);
     for (int r = 0; r < kRows; ++r) {
-      int bits = 0;
-      std::memcpy(&bits, a + r * row, sizeof bits);
-      const __m512i factor = _mm512_set1_epi32(bits);
+      const __m512i factor = broadcast_word(a + r * row);
       for (int v = 0; v < kVectors; ++v) {
         sums[r][v] = multiply_add(a, factor, columns[v], sums[r][v]);
       }

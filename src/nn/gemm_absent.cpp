@@ -1,5 +1,7 @@
-// nn/gemm.h where there are no kernels: what no caller reaches, since is_fast() is false.
+// nn/gemm.h and gemm_tokens.h where there are no kernels: what no caller reaches, since is_fast()
+// is false.
 #include "nn/gemm.h"
+#include "nn/gemm_tokens.h"
 
 #if !defined(__x86_64__)
 
@@ -40,6 +42,15 @@ void multiply_to(const Left<T>& /*a*/, int64_t /*m*/, const Right& /*b*/, Rows<f
   refuse();
 }
 template <class T>
+void multiply_tokens(const Left<T>& /*a*/, int64_t /*m*/, const TokenRows<T>& /*x*/,
+                     const Output<T>& /*out*/, uint32_t* /*words*/) {
+  refuse();
+}
+template <class T>
+void add_token_products(const TokenRows<T>& /*y*/, const TokenRows<T>& /*x*/, Rows<float>) {
+  refuse();
+}
+template <class T>
 void store(Rows<const float> /*c*/, int64_t /*m*/, int64_t /*n*/, Rows<T> /*out*/, Into) {
   refuse();
 }
@@ -58,6 +69,13 @@ template void multiply_to(const Left<float>&, int64_t, const Right&, Rows<float>
                           const Output<float>&, const Ahead&);
 template void multiply_to(const Left<at::BFloat16>&, int64_t, const Right&, Rows<float>,
                           const Output<at::BFloat16>&, const Ahead&);
+template void multiply_tokens(const Left<float>&, int64_t, const TokenRows<float>&,
+                              const Output<float>&, uint32_t*);
+template void multiply_tokens(const Left<at::BFloat16>&, int64_t, const TokenRows<at::BFloat16>&,
+                              const Output<at::BFloat16>&, uint32_t*);
+template void add_token_products(const TokenRows<float>&, const TokenRows<float>&, Rows<float>);
+template void add_token_products(const TokenRows<at::BFloat16>&, const TokenRows<at::BFloat16>&,
+                                 Rows<float>);
 template void store(Rows<const float>, int64_t, int64_t, Rows<float>, Into);
 template void store(Rows<const float>, int64_t, int64_t, Rows<at::BFloat16>, Into);
 

@@ -14,35 +14,6 @@ struct Square {
   __m512i rows[kLanes];  // NOLINT(modernize-avoid-c-arrays): std::array loses its alignment
 };
 
-// A word row of 16 columns: row `k` of b, beside it row k + 1 in bfloat16.
-OMNIGEN_KERNEL_INLINE __m512i word_lanes(const float* b, int64_t /*stride*/, int64_t /*rows*/,
-                                         int64_t columns) {
-  return load_lanes(b, columns);
-}
-OMNIGEN_KERNEL_INLINE __m512i word_lanes(const at::BFloat16* b, int64_t stride, int64_t rows,
-                                         int64_t columns) {
-  const __m512i low = load_lanes(b, columns);
-  if (rows < 2) return low;
-  return _mm512_or_si512(low, _mm512_slli_epi32(load_lanes(b + stride, columns), 16));
-}
-
-// Two word rows of 16 columns from two rows of b.
-OMNIGEN_KERNEL_INLINE void store_word_pair(const at::BFloat16* b, int64_t stride, uint32_t* words) {
-  const __m512i low = _mm512_loadu_si512(b);
-  const __m512i high = _mm512_loadu_si512(b + stride);
-  // Column i of `low`, then of `high`: 16 columns a result.
-  const __m512i columns =
-      _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6,
-                       37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-  const __m512i next = _mm512_add_epi16(columns, _mm512_set1_epi16(16));
-  _mm512_storeu_si512(words, _mm512_permutex2var_epi16(low, columns, high));
-  _mm512_storeu_si512(words + kLanes, _mm512_permutex2var_epi16(low, next, high));
-}
-OMNIGEN_KERNEL_INLINE void store_word_pair(const float* b, int64_t /*stride*/, uint32_t* words) {
-  _mm512_storeu_si512(words, _mm512_loadu_si512(b));
-  _mm512_storeu_si512(words + kLanes, _mm512_loadu_si512(b + kLanes));
-}
-
 // Words of columns [first, first + 16 · vectors), `words` of k a column.
 template <class T>
 OMNIGEN_KERNEL void pack_panel(Rows<const T> b, int64_t k, int64_t n, Panel panel,
@@ -61,7 +32,9 @@ OMNIGEN_KERNEL void pack_panel(Rows<const T> b, int64_t k, int64_t n, Panel pane
     const int64_t whole = row + kInWord<T> <= k ? n - panel.first * kLanes : 0;
     int64_t column = 0;
     for (; column + 2 * kLanes <= std::min(whole, panel.vectors * kLanes); column += 2 * kLanes) {
-      store_word_pair(at + column, b.stride, words + column);
+      const auto [low, high] = word_pair(at + column, b.stride);
+      _mm512_storeu_si512(words + column, low);
+      _mm512_storeu_si512(words + column + kLanes, high);
     }
     for (; column < panel.vectors * kLanes; column += kLanes) {
       _mm512_storeu_si512(words + column, word_lanes(at + column, b.stride, k - row,
@@ -99,15 +72,6 @@ OMNIGEN_KERNEL_INLINE void transpose(Square& square) {
     y[12 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, kOdd);
   }
   square = result;
-}
-
-// Up to 16 words of a row of k's; `left` elements are left of it.
-OMNIGEN_KERNEL_INLINE __m512i load_words(const float* from, int64_t left) {
-  return _mm512_maskz_loadu_epi32(first_lanes(left), from);
-}
-OMNIGEN_KERNEL_INLINE __m512i load_words(const at::BFloat16* from, int64_t left) {
-  const __mmask32 mask = left >= 32 ? 0xffffffffU : (1U << left) - 1U;
-  return _mm512_maskz_loadu_epi16(mask, from);
 }
 
 template <class T>

@@ -321,6 +321,7 @@ const std::map<std::string, std::string> kTestedAsPartOf = {
     {"nn/gemm_absent", "nn/gemm_test.cpp"},
     {"nn/gemm_pack", "nn/gemm_test.cpp"},
     {"nn/gemm_product", "nn/linear_test.cpp"},
+    {"nn/gemm_tokens", "nn/gemm_test.cpp"},
     {"nn/nf4_weight", "nn/frozen_weight_test.cpp"},
     {"nn/product", "nn/linear_test.cpp"},
     {"nn/row_scaled_weight", "nn/frozen_weight_test.cpp"},

@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
+#include "nn/gemm_tokens.h"
 #include "support/tensor_near.h"
 
 namespace omnigen::nn::gemm {
@@ -157,6 +158,50 @@ TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
   for (const int64_t row : {0, 5, 11, 28}) {
     const at::Tensor alone = this->product(this->left_of(a[row].unsqueeze(0)), 1, packed);
     EXPECT_TENSOR_EQ(alone[0], all[row]);
+  }
+}
+
+// Rows of a token that stay in registers and more, odd ones; columns of pairs, vectors and parts.
+TYPED_TEST(GemmTest, MixesTheRowsOfEveryTokenAsAProductOfOneTokenWould) {
+  for (const auto& [m, k, n] : std::vector<Size>{
+           {1, 2, 32}, {3, 1, 6}, {8, 8, 96}, {8, 5, 50}, {16, 16, 48}, {13, 20, 34}, {5, 16, 2}}) {
+    SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
+    const int64_t tokens = 3;
+    const at::Tensor small = this->draw({m, k});
+    const at::Tensor wide = this->in_words(small);
+    const at::Tensor x = this->draw({tokens, k, n});
+    const Buffer<uint32_t> words(packed_words<TypeParam>(k, n));
+    for (const Into into : {Into::kReplace, Into::kAdd}) {
+      const at::Tensor out = this->draw({tokens, m, n});
+      const at::Tensor one_by_one = out.clone();
+      multiply_tokens(this->left_of(wide), m,
+                      TokenRows<TypeParam>{x.const_data_ptr<TypeParam>(), tokens, k, n},
+                      Output<TypeParam>{{out.data_ptr<TypeParam>(), n}, into}, words.data());
+      for (int64_t token = 0; token < tokens; ++token) {
+        multiply_to(this->left_of(wide), m, pack(this->rows_of(x[token]), k, n, words.data()), {},
+                    Output<TypeParam>{{one_by_one[token].data_ptr<TypeParam>(), n}, into});
+      }
+      EXPECT_TENSOR_EQ(out, one_by_one);
+    }
+  }
+}
+
+TYPED_TEST(GemmTest, SumsTheProductsOfEveryTokensRows) {
+  for (const auto& [m, k, n] : std::vector<Size>{
+           {1, 2, 32}, {3, 1, 6}, {8, 8, 96}, {8, 5, 50}, {16, 16, 48}, {13, 20, 34}, {5, 16, 2}}) {
+    SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
+    const int64_t tokens = 7;
+    const at::Tensor y = this->draw({tokens, m, n});
+    const at::Tensor x = this->draw({tokens, k, n});
+    const at::Tensor before = at::randn({m, k + 2}, this->generator_);
+    const at::Tensor sums = before.clone();
+    add_token_products(TokenRows<TypeParam>{y.const_data_ptr<TypeParam>(), tokens, m, n},
+                       TokenRows<TypeParam>{x.const_data_ptr<TypeParam>(), tokens, k, n},
+                       Rows<float>{sums.data_ptr<float>(), k + 2});
+    const at::Tensor found = at::bmm(y.to(at::kDouble), x.to(at::kDouble).transpose(1, 2)).sum(0);
+    EXPECT_TENSOR_NEAR(sums.narrow(1, 0, k), (before.narrow(1, 0, k) + found).to(at::kFloat),
+                       test::kKernel);
+    EXPECT_TENSOR_EQ(sums.narrow(1, k, 2), before.narrow(1, k, 2));
   }
 }
 
