@@ -126,10 +126,13 @@ Training::Training(const TrainingOptions& options, comm::ProcessGroup& group)
                                                   train::LoaderOptions{});
   batches_ = std::make_unique<train::BatchStream>(
       train::BatchStream::Source{loader_, train::SampleCost(options.config, false)}, 0,
-      data::BatchShape{options.batch, 1, group.size()}, group.rank(), data::Cursor{}, 2);
+      data::BatchShape{options.batch, 1, 1}, 0, data::Cursor{}, 2);
 }
 
-train::StepResult Training::step(const std::vector<train::TrainMicroBatch>& micro_batches) {
+train::StepResult Training::step(std::vector<train::TrainMicroBatch> micro_batches) {
+  for (train::TrainMicroBatch& batch : micro_batches) {
+    for (train::TrainSample& sample : batch) sample.place = -1;  // of this rank's stream: no place
+  }
   return step_->run(micro_batches, kLearningRate);
 }
 

@@ -34,7 +34,8 @@ struct TrainingOptions {
 
 class Training {
  public:
-  // Every rank of the group trains on samples of its own.
+  // Every rank of the group trains on four samples of its own, of the same lengths in a step, as
+  // the processes of peer_scale.py do.
   Training(const TrainingOptions& options, comm::ProcessGroup& group);
 
   [[nodiscard]] const TrainingOptions& options() const { return options_; }
@@ -42,7 +43,7 @@ class Training {
   [[nodiscard]] int64_t num_trained() const { return adapters_.num_parameters(); }
   [[nodiscard]] const model::OmniGenTransformer& transformer() const { return *transformer_; }
   train::BatchStream& batches() { return *batches_; }
-  train::StepResult step(const std::vector<train::TrainMicroBatch>& micro_batches);
+  train::StepResult step(std::vector<train::TrainMicroBatch> micro_batches);
   // Four samples packed into one micro-batch give the losses and the gradient of the four alone.
   // Errors: c10::Error.
   void check();
