@@ -22,6 +22,7 @@
 #include "comm/rank_agreement.h"
 #include "comm/single_group.h"
 #include "util/error.h"
+#include "util/host_memory.h"
 #include "util/log.h"
 #include "util/status_line.h"
 
@@ -76,6 +77,7 @@ Job::Job(int* argc, char*** argv)
     : host_(host_name()),
       program_(std::filesystem::path(*argc > 0 ? (*argv)[0] : "omnigen").filename().string()),
       environment_(read_launch_environment(environment_variable)) {
+  util::keep_freed_memory();
   watchdog_ = std::make_unique<Watchdog>([this](const std::string& message) {
     FatalReport report = report_of(message, util::kExitComm);
     report.cause = FatalReport::Cause::kComm;

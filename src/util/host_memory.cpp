@@ -1,5 +1,7 @@
 #include "util/host_memory.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -74,6 +76,13 @@ int64_t unread_mapped_bytes(std::string_view suffix) {
     }
   }
   return unread;
+}
+
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most it takes
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
 }
 
 int64_t available_bytes() {

@@ -14,6 +14,13 @@ void reset_peak_resident();
 // yet, and will be resident once it is.
 int64_t unread_mapped_bytes(std::string_view suffix);
 
+// From now on freed memory stays with the process for what is allocated next, but for blocks above
+// 32 MiB: the activations of every training step would otherwise go back to the kernel and come as
+// new pages, each a fault and 4 KiB of zeros. No effect elsewhere than with glibc.
+//
+// Source: mallopt(3).
+void keep_freed_memory();
+
 // What this process can still take without swapping: free and reclaimable memory of the host,
 // within what its control group (cgroup v1 or v2) leaves.
 int64_t available_bytes();

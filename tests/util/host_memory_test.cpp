@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -48,6 +49,29 @@ TEST(HostMemory, AMappedFileIsUnreadUntilItIsRead) {
   munmap(mapped, 8 * kMib);
   close(file);
   std::filesystem::remove(path);
+}
+
+// Page faults of taking, filling and freeing so many bytes.
+int64_t faults_of(int64_t bytes) {
+  rusage before{};
+  rusage after{};
+  getrusage(RUSAGE_SELF, &before);
+  std::vector<char> block(static_cast<size_t>(bytes), '\1');
+  EXPECT_EQ(block[static_cast<size_t>(bytes) / 2], '\1');
+  block = {};
+  getrusage(RUSAGE_SELF, &after);
+  return after.ru_minflt - before.ru_minflt;
+}
+
+TEST(HostMemory, FreedMemoryIsKeptForWhatComesNext) {
+#if !defined(__GLIBC__)
+  GTEST_SKIP() << "this C library has no mallopt";
+#endif
+  keep_freed_memory();
+  const int64_t first = faults_of(20 * kMib);
+  EXPECT_GT(first, 100);  // pages may be large
+  EXPECT_LT(faults_of(20 * kMib), first / 10);
+  EXPECT_LT(faults_of(15 * kMib), first / 10);
 }
 
 TEST(HostMemory, AvailableIsMoreThanNothing) {
