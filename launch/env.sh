@@ -5,23 +5,27 @@
 # Threads of one rank: the host's cores shared by its ranks. The programs do the same where this is
 # unset and MPI tells them; here it also holds for the OpenMP regions of libraries.
 : "${OMNIGEN_RANKS_PER_HOST:=1}"
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)  # which says these where they are set
 if [ -z "${OMP_NUM_THREADS:-}" ]; then
-  cores=$(nproc)
   OMP_NUM_THREADS=$((cores / OMNIGEN_RANKS_PER_HOST))
   [ "$OMP_NUM_THREADS" -ge 1 ] || OMP_NUM_THREADS=1
 fi
 export OMP_NUM_THREADS
 
 # Idle OpenMP threads sleep instead of spinning: the cores are shared with other ranks and with the
-# threads that load data.
+# threads that load data. But not at once where there is a core for each: in a step one parallel
+# region follows the other, and to wake a thread takes as long as these turns (some 50 us).
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+if [ $((OMP_NUM_THREADS * OMNIGEN_RANKS_PER_HOST)) -le "$cores" ]; then
+  export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
+fi
 
 # NCCL says why when it fails, and nothing else. INFO shows rings, interfaces and transports.
 export NCCL_DEBUG=${NCCL_DEBUG:-WARN}
 
 # --- Open MPI ---------------------------------------------------------------------------------
 # A rank that waits gives its core away; only where there are more ranks than cores.
-if [ "$OMNIGEN_RANKS_PER_HOST" -gt "$(nproc)" ]; then
+if [ "$OMNIGEN_RANKS_PER_HOST" -gt "$cores" ]; then
   export OMPI_MCA_mpi_yield_when_idle=${OMPI_MCA_mpi_yield_when_idle:-1}
 fi
 # Copies between ranks of a host by process_vm_readv are forbidden in most containers, and Open MPI

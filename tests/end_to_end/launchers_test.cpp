@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "end_to_end/workspace.h"
 
@@ -37,6 +38,29 @@ TEST(Launchers, TheStatusOfARunIsThatOfItsProgram) {
       fmt::format("OMNIGEN_BUILD_DIR={} {}/launch/train.sh -n 1 --config nowhere.json",
                   OMNIGEN_BINARY_DIR, OMNIGEN_SOURCE_DIR));
   EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+}
+
+// What env.sh sets for so many ranks of a host, whatever the number of threads: cores are counted.
+std::string environment_of(Workspace& workspace, const std::string& variables) {
+  return workspace
+      .run(fmt::format(
+          "env -u GOMP_SPINCOUNT -u OMPI_MCA_mpi_yield_when_idle {} bash -c '. {}/launch/env.sh; "
+          "echo spins=${{GOMP_SPINCOUNT:-0}} yields=${{OMPI_MCA_mpi_yield_when_idle:-0}}'",
+          variables, OMNIGEN_SOURCE_DIR))
+      .output;
+}
+
+TEST(Launchers, ThreadsSpinAndRanksPollWhereThereIsACoreForEach) {
+  Workspace workspace;
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  const auto ranks = [&](int count, int threads) {
+    return fmt::format("OMNIGEN_RANKS_PER_HOST={} OMP_NUM_THREADS={}", count, threads);
+  };
+  EXPECT_THAT(environment_of(workspace, ranks(cores, 1)), HasSubstr("spins=10000 yields=0"));
+  EXPECT_THAT(environment_of(workspace, ranks(1, cores)), HasSubstr("spins=10000 yields=0"));
+  EXPECT_THAT(environment_of(workspace, ranks(1, cores + 1)), HasSubstr("spins=0 yields=0"));
+  EXPECT_THAT(environment_of(workspace, ranks(cores + 1, 1)), HasSubstr("spins=0 yields=1"));
+  EXPECT_THAT(environment_of(workspace, ranks(1, 1) + " GOMP_SPINCOUNT=7"), HasSubstr("spins=7"));
 }
 
 }  // namespace
