@@ -25,14 +25,6 @@ struct Mix {
   Output<T> out;
 };
 
-OMNIGEN_KERNEL_INLINE void finish_pair(float* to, bool add, __m512 low, __m512 high) {
-  if (add) {
-    low = _mm512_add_ps(low, _mm512_loadu_ps(to));
-    high = _mm512_add_ps(high, _mm512_loadu_ps(to + kLanes));
-  }
-  _mm512_storeu_ps(to, low);
-  _mm512_storeu_ps(to + kLanes, high);
-}
 OMNIGEN_KERNEL_INLINE void finish_pair(at::BFloat16* to, bool add, __m512 low, __m512 high) {
   if (add) {
     low = _mm512_add_ps(low, load_floats(to, kLanes));

@@ -18,6 +18,9 @@ struct Size {
 // Cuts of tiles, panels, words and blocks of k.
 const std::vector<Size> kSizes = {{1, 2, 1},    {5, 7, 16},    {6, 8, 64},     {13, 96, 337},
                                   {24, 33, 48}, {96, 337, 96}, {31, 1100, 80}, {47, 2051, 130}};
+// Rows of a token that stay in registers and more, odd ones; columns of pairs, vectors and parts.
+const std::vector<Size> kTokenSizes = {{1, 2, 32},   {3, 1, 6},    {8, 8, 96}, {8, 5, 50},
+                                       {16, 16, 48}, {13, 20, 34}, {5, 16, 2}};
 
 template <class T>
 class GemmTest : public ::testing::Test {
@@ -29,8 +32,7 @@ class GemmTest : public ::testing::Test {
   at::Tensor draw(at::IntArrayRef sizes) { return at::randn(sizes, generator_).to(dtype()); }
   // Rows of whole words, the rest zero.
   static at::Tensor in_words(const at::Tensor& a) {
-    const at::Tensor wide =
-        at::zeros({a.size(0), words_of<T>(a.size(1)) * kInWord<T>}, a.options());
+    at::Tensor wide = at::zeros({a.size(0), words_of<T>(a.size(1)) * kInWord<T>}, a.options());
     wide.narrow(1, 0, a.size(1)).copy_(a);
     return wide;
   }
@@ -48,6 +50,12 @@ class GemmTest : public ::testing::Test {
   }
   static at::Tensor exact(const at::Tensor& a, const at::Tensor& b) {
     return at::mm(a.to(at::kDouble), b.to(at::kDouble)).to(at::kFloat);
+  }
+
+  static void expect_rounded_once(const at::Tensor& found, const at::Tensor& expected) {
+    const test::Tolerance tolerance =
+        dtype() == at::kFloat ? test::kKernel : test::Tolerance{"rounded once", 4e-3};
+    EXPECT_TENSOR_NEAR(found.to(at::kFloat), expected.to(at::kFloat), tolerance);
   }
 
   at::Generator generator_ = at::detail::createCPUGenerator(5);
@@ -120,9 +128,7 @@ TYPED_TEST(GemmTest, RoundsIntoTheResultWhatItWouldLeaveAsSums) {
         at::Tensor expected = sums.to(at::kDouble);
         if (with_sums) expected = expected + more.narrow(1, 0, n);
         if (into == Into::kAdd) expected = expected + before.narrow(1, 0, n);
-        const test::Tolerance tolerance =
-            this->dtype() == at::kFloat ? test::kKernel : test::Tolerance{"rounded once", 4e-3};
-        EXPECT_TENSOR_NEAR(out.narrow(1, 0, n).to(at::kFloat), expected.to(at::kFloat), tolerance);
+        this->expect_rounded_once(out.narrow(1, 0, n), expected);
         EXPECT_TENSOR_EQ(out.narrow(1, n, 3), before.narrow(1, n, 3));
         if (!with_sums && into == Into::kReplace && k < 1000) {
           EXPECT_TENSOR_EQ(out.narrow(1, 0, n), sums.to(this->dtype()));
@@ -161,10 +167,8 @@ TYPED_TEST(GemmTest, ARowDoesNotDependOnItsNeighbours) {
   }
 }
 
-// Rows of a token that stay in registers and more, odd ones; columns of pairs, vectors and parts.
 TYPED_TEST(GemmTest, MixesTheRowsOfEveryTokenAsAProductOfOneTokenWould) {
-  for (const auto& [m, k, n] : std::vector<Size>{
-           {1, 2, 32}, {3, 1, 6}, {8, 8, 96}, {8, 5, 50}, {16, 16, 48}, {13, 20, 34}, {5, 16, 2}}) {
+  for (const auto& [m, k, n] : kTokenSizes) {
     SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
     const int64_t tokens = 3;
     const at::Tensor small = this->draw({m, k});
@@ -187,8 +191,7 @@ TYPED_TEST(GemmTest, MixesTheRowsOfEveryTokenAsAProductOfOneTokenWould) {
 }
 
 TYPED_TEST(GemmTest, SumsTheProductsOfEveryTokensRows) {
-  for (const auto& [m, k, n] : std::vector<Size>{
-           {1, 2, 32}, {3, 1, 6}, {8, 8, 96}, {8, 5, 50}, {16, 16, 48}, {13, 20, 34}, {5, 16, 2}}) {
+  for (const auto& [m, k, n] : kTokenSizes) {
     SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n);
     const int64_t tokens = 7;
     const at::Tensor y = this->draw({tokens, m, n});
